@@ -1,0 +1,89 @@
+"""The nightly census: list, look, count, judge, report. One mapped task per batch of chunks, minutes of work each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import CronPartitionTimetable, Param, dag, get_current_context, task
+
+from plugins.request import RunRequest
+from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for
+
+_DAY = {"type": ["null", "string"], "format": "date"}
+
+
+@dag(
+    dag_id="face_census",
+    # Midnight, because the partition is the day that has just ended, and so that `airflow backfill create
+    # --from-date A --to-date B` takes in day B: its bounds are compared with this hour.
+    schedule=CronPartitionTimetable("0 0 * * *", timezone=controller_timezone(), run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=first_night(),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
+    params={
+        "as_of": Param(None, **_DAY, description="Judge as of this day; empty: the partition's day, or today."),
+        "store": Param(None, type=["null", "string"], description="Scan only this store or database; empty: all."),
+        "since": Param(None, **_DAY, description="Only what was captured or changed from this day on."),
+        "until": Param(None, **_DAY, description="... up to and including this day."),
+    },
+    tags=["facewarden"],
+    doc_md=__doc__,
+)
+def face_census() -> None:
+    """Scan the stores of facewarden.yaml, count people, judge, report."""
+
+    @task
+    def plan() -> list[list[str]]:
+        """List the stores and publish the chunks that must be looked at; refuse unknown parameters."""
+        from plugins import tasks
+
+        return tasks.batches(tasks.plan(_request()))
+
+    @task
+    def look(batch: list[str]) -> dict[str, int]:
+        """Look at some chunks; a retry goes on where the last try was."""
+        from plugins import tasks
+
+        return dict(tasks.look(_request(), batch))
+
+    @task
+    def registers() -> None:
+        """Read person records and consents."""
+        from plugins import tasks
+
+        tasks.registers(_request())
+
+    # Nothing to look at leaves `look` skipped, which is no reason not to count and judge.
+    @task(trigger_rule="none_failed")
+    def identities() -> None:
+        """Count people."""
+        from plugins import tasks
+
+        tasks.identities(_request())
+
+    @task
+    def judge() -> str:
+        """Judge the evidence by the policy and commit the run, whole."""
+        from plugins import tasks
+
+        return tasks.judge_and_commit(_request(), get_current_context()["dag_run"].start_date, datetime.now(UTC))
+
+    @task(outlets=[EVIDENCE_ASSET])
+    def report() -> dict[str, str]:
+        """Write the report and announce the new evidence, and of which day it speaks."""
+        from plugins import tasks
+
+        request = _request()
+        get_current_context()["outlet_events"][EVIDENCE_ASSET].extra = {"as_of": request.as_of.isoformat()}
+        return tasks.write_report(request)
+
+    looked = look.expand(batch=plan())
+    [looked, registers()] >> identities() >> judge() >> report()
+
+
+def _request() -> RunRequest:
+    return request_for(get_current_context())
+
+
+face_census()

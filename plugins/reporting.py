@@ -1,0 +1,235 @@
+"""Builds the report of one run from its facts, its judgement and what the run did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from expectations.judgement import Facts, Judgement
+from expectations.policy import Policy
+from plugins.evidence import Fragment
+from plugins.reports import fill
+from plugins.reports.model import (
+    Check,
+    Consent,
+    Controller,
+    Coverage,
+    Filing,
+    Footprint,
+    Interval,
+    Night,
+    People,
+    Report,
+    Retention,
+    Store,
+)
+from plugins.reports.model import Policy as PolicyShown
+from plugins.run import Run
+
+_TITLES = {
+    "threshold_filing": "Filing: number of people",
+    "public_place_filing": "Filing: use in a public place",
+    "threshold_warning": "The number of people may have crossed the line",
+    "no_recorded_ground": "People without a recorded ground",
+    "withdrawn_still_stored": "Consent withdrawn, data still stored",
+    "expired": "Consent expired",
+    "other_purpose": "Consent on record for another purpose only",
+    "minor_without_guardian": "Children without a guardian's consent on record",
+    "retention_overdue": "Kept beyond the retention period",
+    "capture_time_unknown": "Pictures without a known date",
+    "retention_limit_missing": "No retention period declared",
+    "coverage_below_floor": "Too little was examined",
+    "unlinked_faces": "Faces that belong to no record",
+}
+_DECIDE = {
+    "threshold_filing": "File with the authority, or record why the duty does not apply.",
+    "public_place_filing": "File with the authority, or record why the duty does not apply.",
+    "no_recorded_ground": "Obtain consent, record another ground, or delete.",
+    "withdrawn_still_stored": "Delete, or record the duty to keep.",
+    "expired": "Renew the consent, or delete.",
+    "other_purpose": "Obtain consent for this purpose, or stop it.",
+    "minor_without_guardian": "Obtain the guardian's consent, or delete.",
+    "retention_overdue": "Delete, or put under a legal hold.",
+    "unlinked_faces": "Decide on what ground strangers' faces are kept, or delete them.",
+    "coverage_below_floor": "Have the store repaired; until then a missing finding proves nothing.",
+}
+
+
+def build_report(
+    run: Run, facts: Facts, judgement: Judgement, policy: Policy, row: Mapping[str, Any], so_far: Fragment
+) -> Report:
+    """Put together everything that the page and the JSON file show of one run."""
+    as_of, floor = run.request.as_of, run.settings.coverage_floor
+    everyone = facts.census[facts.census["scope"] == "all"].iloc[0]
+    ages = _Ages(facts, as_of, run)
+    return Report(
+        run=fill.run_from(row),
+        controller=Controller(**run.settings.controller.model_dump(include={"name", "contact", "timezone"})),
+        policy=_policy(policy),
+        coverage=fill.coverage_from(row, floor),
+        people=_people(everyone, facts.census, judgement, policy, run),
+        findings=fill.findings_from(judgement.findings, _TITLES, _DECIDE),
+        consent=_consent(run, facts, judgement),
+        footprint=_footprint(run, facts, as_of),
+        filing=tuple(_filing(clock, policy) for clock in judgement.filing),
+        retention=tuple(ages.retention(entry) for entry in fill.records(judgement.retention)),
+        stores=tuple(_store(entry, facts, judgement, so_far) for entry in fill.records(facts.stores)),
+        quarantine=_quarantine(facts.objects),
+        checks=tuple(_check(check) for check in judgement.checks),
+    )
+
+
+def _check(check: Mapping[str, Any]) -> Check:
+    detail = f"{check['evaluated']:,} checked, {check['unexpected']:,} not as the policy wants"
+    return Check(check["check"], bool(check["success"]), detail)
+
+
+def _policy(policy: Policy) -> PolicyShown:
+    return PolicyShown(
+        name=policy.name,
+        title=policy.title,
+        article=policy.threshold.article,
+        in_force=policy.in_force,
+        status=policy.standing,
+        instead=policy.instead or "",
+        authority=policy.threshold.authority,
+        effective=policy.effective,
+        source="; ".join(policy.threshold.sources),
+    )
+
+
+def _people(everyone: pd.Series, census: pd.DataFrame, judgement: Judgement, policy: Policy, run: Run) -> People:
+    purposes = fill.records(census[census["scope"] == "purpose"])
+    before = run.evidence.read("census")
+    nights = before[(before["scope"] == "all") & (before["as_of"] < run.request.as_of)]
+    nights = nights.drop_duplicates("as_of", keep="last").sort_values("as_of")
+    return People(
+        low=int(everyone["people_low"]),
+        best=int(everyone["people_best"]),
+        high=int(everyone["people_high"]),
+        confidence=float(everyone["confidence"]),
+        verdict=judgement.verdict,
+        threshold=judgement.threshold,
+        rule=judgement.rule,
+        operator=policy.threshold.operator,
+        with_template=int(everyone["with_template"]),
+        in_any_image=int(everyone["in_any_image"]),
+        method=str(everyone["method"]),
+        by_purpose={str(r["scope_name"]): fill.interval_from(r) for r in purposes},
+        history=tuple(
+            Night(n["as_of"], int(n["people_low"]), int(n["people_best"]), int(n["people_high"]))
+            for n in fill.records(nights)
+        ),
+    )
+
+
+def _consent(run: Run, facts: Facts, judgement: Judgement) -> Consent:
+    return Consent(
+        registries=tuple(registry.name for registry in run.whole.consents),
+        purposes=fill.consent_from(judgement.consent_states),
+        unlinked_faces=sum(judgement.unlinked.values()),
+        unlinked_people=None,
+    )
+
+
+def _filing(clock: Mapping[str, Any], policy: Policy) -> Filing:
+    duty = policy.public_place if clock["rule"] == "public_place_filing" else policy.threshold
+    return Filing(
+        rule=clock["rule"],
+        crossed_on=clock["crossed_on"],
+        due_on=clock["due_on"],
+        days_left=clock["days_left"],
+        working_days_left=clock["working_days_left"],
+        title=_TITLES[clock["rule"]],
+        article=clock["article"],
+        because=clock["why"],
+        working_days=duty.working_days if duty else None,
+    )
+
+
+def _footprint(run: Run, facts: Facts, as_of: date) -> Footprint:
+    held = run.vectors.footprint()
+    keep = run.settings.vectors.keep_days
+    oldest = date.fromisoformat(held.oldest) if held.oldest else None
+    return Footprint(
+        vectors=len(facts.faces),
+        vector_bytes=held.size_bytes,
+        key_id=held.key_id,
+        keep_days=keep,
+        oldest=oldest,
+        expires_on=oldest + timedelta(days=keep + 1) if oldest else None,
+        evidence_bytes=run.evidence.size_bytes(),
+        evidence_rows=len(facts.objects) + len(facts.faces) + len(facts.subjects) + len(facts.consents),
+    )
+
+
+class _Ages:
+    """Ages in days of what each store holds, for the histograms."""
+
+    def __init__(self, facts: Facts, as_of: date, run: Run) -> None:
+        self._zone, self._as_of = run.settings.controller.timezone, as_of
+        pictures = facts.objects[(facts.objects["status"] == "scanned") & (facts.objects["faces"] > 0)]
+        self._pictures = pictures[["store", "captured_at"]].set_axis(["store", "at"], axis=1)
+        since = facts.subjects["last_interaction_at"].fillna(facts.subjects["stored_at"])
+        records = facts.subjects.assign(at=since).groupby(["store", "table", "subject_ref"])["at"].min()
+        self._records = records.reset_index()[["store", "at"]]
+        self._limits = facts.stores.set_index("store")["min_days"]
+
+    def retention(self, entry: Mapping[str, Any]) -> Retention:
+        """Fill one store's retention from its row of the judgement."""
+        is_objects = entry["kind"] == "objects"
+        source = self._pictures if is_objects else self._records
+        at = source.loc[source["store"] == entry["store"], "at"].dropna()
+        days = pd.to_datetime(at, utc=True).dt.tz_convert(self._zone).dt.tz_localize(None).dt.normalize()
+        ages = (pd.Timestamp(self._as_of) - days).dt.days.value_counts()
+        limit = None if pd.isna(entry["max_days"]) else int(entry["max_days"])
+        return Retention(
+            store=str(entry["store"]),
+            max_days=limit,
+            overdue=int(entry["overdue"]),
+            min_days=int(self._limits[entry["store"]]),
+            what="pictures with faces" if is_objects else "records",
+            total=int(entry["held"]),
+            undated=int(entry["undated"]),
+            oldest=None if pd.isna(entry["oldest"]) else entry["oldest"],
+            ages=fill.age_bins({int(age): int(n) for age, n in ages.items()}, limit),
+        )
+
+
+def _store(entry: Mapping[str, Any], facts: Facts, judgement: Judgement, so_far: Fragment) -> Store:
+    name = str(entry["store"])
+    counted = facts.census[(facts.census["scope"] == "store") & (facts.census["scope_name"] == name)]
+    covered = fill.records(facts.coverage[facts.coverage["store"] == name])
+    kept = fill.records(judgement.retention[judgement.retention["store"] == name])[0]
+    notes = so_far.notes
+    return Store(
+        name=name,
+        kind="database" if entry["kind"] == "database" else "pictures",
+        coverage=fill.coverage_from(covered[0], facts.coverage_floor) if covered else Coverage(0, 0, 0, 0, 0, 0),
+        faces=int((facts.faces["store"] == name).sum()),
+        people=_interval(counted),
+        zone=_text(entry["zone"]),
+        public_place=bool(entry["public_place"]),
+        purpose=entry["purpose"],
+        owner=_text(entry["owner"]),
+        oldest=None if pd.isna(kept["oldest"]) else kept["oldest"],
+        max_days=None if pd.isna(entry["max_days"]) else int(entry["max_days"]),
+        overdue=int(kept["overdue"]),
+        problem=str({**notes.get("problems", {}), **notes.get("register_problems", {})}.get(name, "")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
+def _interval(rows: pd.DataFrame) -> Interval | None:
+    return fill.interval_from(fill.records(rows)[0]) if len(rows) else None
+
+
+def _quarantine(objects: pd.DataFrame) -> Any:
+    aside = objects[objects["status"] == "quarantined"]
+    return fill.quarantine_from(zip(aside["store"], aside["uri"], aside["reason"].fillna("error"), strict=True))

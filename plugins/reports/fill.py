@@ -1,0 +1,204 @@
+"""Turns rows of the evidence tables into parts of a report, so that the judge need not know how a report looks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from plugins.reports.model import (
+    AgeBin,
+    Coverage,
+    Finding,
+    Findings,
+    Interval,
+    PurposeConsent,
+    Quarantine,
+    QuarantinedObject,
+    RuleFindings,
+    Run,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEVERITIES = ("high", "medium", "low")
+SUBJECT_SHOWN = 8
+"""Characters of a pseudonym that are shown: enough to tell people of one list apart, useless anywhere else."""
+
+_OUTCOMES = ("seen", "scanned", "unchanged", "unsupported", "quarantined", "skipped")
+_BINS_EACH_SIDE = 6
+_NO_LIMIT_STEP_DAYS = 30
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give the rows as dictionaries by column name."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def run_from(row: Mapping[str, Any]) -> Run:
+    """Fill the run from a row of the ``runs`` table."""
+    hashes = row.get("model_hashes") or "{}"
+    return Run(
+        run_id=str(row["run_id"]),
+        as_of=_day(row["as_of"]) or date.min,
+        kind=str(row.get("kind", "scan")),
+        scope=str(row.get("scope", "everything")),
+        settings_hash=str(row.get("config_hash", "")),
+        model_hashes=dict(json.loads(hashes) if isinstance(hashes, str) else hashes),
+        code_version=str(row.get("code_version", "")),
+        started_at=_time(row.get("started_at")),
+        ended_at=_time(row.get("ended_at")),
+    )
+
+
+def coverage_from(row: Mapping[str, Any], floor: float | None = None) -> Coverage:
+    """Fill coverage from a row that has the outcome counts: of the ``runs`` table, or of one store."""
+    return Coverage(**{name: int(row[name]) for name in _OUTCOMES}, gone=int(row.get("gone", 0)), floor=floor)
+
+
+def interval_from(row: Mapping[str, Any]) -> Interval:
+    """Fill an interval from a row of the ``census`` table."""
+    return Interval(int(row["people_low"]), int(row["people_best"]), int(row["people_high"]))
+
+
+def findings_from(
+    frame: pd.DataFrame,
+    titles: Mapping[str, str] | None = None,
+    decide: Mapping[str, str] | None = None,
+    limit: int = 20,
+) -> Findings:
+    """Group the findings by rule, the gravest and largest first.
+
+    Args:
+        frame: rows of the ``findings`` table.
+        titles: rule to its title in words; a rule without one is shown by its own name.
+        decide: rule to what has to be decided.
+        limit: how many of each rule are listed; all are counted.
+    """
+    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_rule.setdefault(str(row["rule"]), []).append(row)
+    groups = [
+        _rule_findings(rule, found, (titles or {}).get(rule, ""), (decide or {}).get(rule, ""), limit)
+        for rule, found in by_rule.items()
+    ]
+    groups.sort(key=lambda group: (_rank(group.severity), -group.count, group.rule))
+    return Findings(len(rows), {group.rule: group.count for group in groups}, tuple(groups))
+
+
+def consent_from(frame: pd.DataFrame) -> tuple[PurposeConsent, ...]:
+    """Fill consent from a frame with ``purpose``, ``state`` and ``people``; the purpose with most people first."""
+    states: dict[str, Counter[str]] = {}
+    for row in frame.to_dict("records"):
+        states.setdefault(str(row["purpose"]), Counter())[str(row["state"])] += int(row["people"])
+    ordered = sorted(states.items(), key=lambda item: (-item[1].total(), item[0]))
+    return tuple(PurposeConsent(purpose, dict(counts)) for purpose, counts in ordered)
+
+
+def quarantine_from(items: Iterable[tuple[str, str, str]], limit: int = 200) -> Quarantine:
+    """Fill the quarantine from (store, uri, reason); the commonest reason first, listed up to ``limit``."""
+    found = sorted(items)
+    reasons = Counter(reason for _, _, reason in found)
+    listed = tuple(QuarantinedObject(*item) for item in found[:limit])
+    return Quarantine(len(found), dict(reasons.most_common()), listed)
+
+
+def age_bins(ages: Mapping[int, int], max_days: int | None) -> tuple[AgeBin, ...]:
+    """Sort ages into bins that meet at the limit, so that no bin is half overdue.
+
+    Args:
+        ages: age in whole days to how many are that old; a thing is overdue when its age exceeds ``max_days``.
+        max_days: the limit; None bins by 30 days.
+
+    Returns:
+        At most six bins up to the limit and six beyond it, the last one open; none when there is nothing.
+    """
+    if not ages:
+        return ()
+    oldest = max(0, *ages)
+    edges = _limit_edges(oldest, max_days) if max_days is not None else _open_edges(oldest)
+    bounds = list(zip(edges, [*edges[1:], None], strict=True))
+    counts = Counter[int]()
+    for age, count in ages.items():
+        counts[max(start for start in edges if start <= max(age, 0))] += int(count)
+    return tuple(AgeBin(start, end, counts[start]) for start, end in bounds)
+
+
+def _limit_edges(oldest: int, max_days: int) -> list[int]:
+    # An object of exactly max_days is still within the limit, so the first overdue day is max_days + 1.
+    first_overdue = max_days + 1
+    step = max(1, round(first_overdue / _BINS_EACH_SIDE))
+    within = [first_overdue - step * n for n in range(_BINS_EACH_SIDE, 0, -1)]
+    # A first bin much narrower than the others would look like a day on which little was stored.
+    edges = [0, *(edge for edge in within if edge > step / 2)]
+    beyond = [first_overdue + step * n for n in range(_BINS_EACH_SIDE)]
+    return edges + [edge for edge in beyond if edge <= max(oldest, first_overdue)]
+
+
+def _open_edges(oldest: int) -> list[int]:
+    step = _NO_LIMIT_STEP_DAYS * max(1, -(-oldest // (_NO_LIMIT_STEP_DAYS * 2 * _BINS_EACH_SIDE)))
+    return list(range(0, oldest + 1, step))[: 2 * _BINS_EACH_SIDE]
+
+
+def _rule_findings(rule: str, rows: list[dict[str, Any]], title: str, decide: str, limit: int) -> RuleFindings:
+    ordered = sorted(rows, key=lambda row: (_rank(row["severity"]), *_age(row), str(row["finding_id"])))
+    return RuleFindings(
+        rule=rule,
+        title=title or rule.replace("_", " ").replace("-", " ").capitalize(),
+        count=len(rows),
+        severity=str(ordered[0]["severity"]),
+        article=str(ordered[0]["article"]),
+        decide=decide,
+        oldest=min(filter(None, (_day(row.get("since")) for row in rows)), default=None),
+        next_due=min(filter(None, (_day(row.get("due")) for row in rows)), default=None),
+        listed=tuple(_finding(row) for row in ordered[:limit]),
+    )
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    subject = _text(row.get("subject_ref"))
+    return Finding(
+        finding_id=str(row["finding_id"]),
+        store=str(row["store"]),
+        because=str(row["because"]),
+        locator=_text(row.get("locator")),
+        subject=subject[:SUBJECT_SHOWN] if subject else None,
+        severity=str(row["severity"]),
+        first_seen=_day(row.get("first_seen")),
+        since=_day(row.get("since")),
+        due=_day(row.get("due")),
+    )
+
+
+def _rank(severity: object) -> int:
+    return SEVERITIES.index(str(severity)) if severity in SEVERITIES else len(SEVERITIES)
+
+
+def _age(row: Mapping[str, Any]) -> tuple[date, date]:
+    return _day(row.get("due")) or date.max, _day(row.get("since")) or date.max
+
+
+def _missing(value: Any) -> bool:
+    # NaN and NaT are the only values unlike themselves; pandas' own NA refuses to say.
+    return value is None or type(value).__name__ == "NAType" or value != value
+
+
+def _text(value: Any) -> str | None:
+    return None if _missing(value) or value == "" else str(value)
+
+
+def _day(value: Any) -> date | None:
+    if _missing(value):
+        return None
+    return value.date() if isinstance(value, datetime) else date.fromisoformat(str(value)[:10])
+
+
+def _time(value: Any) -> datetime | None:
+    if _missing(value):
+        return None
+    # pandas' timestamps are datetimes, but print and pickle as their own kind.
+    return value.to_pydatetime() if hasattr(value, "to_pydatetime") else datetime.fromisoformat(str(value))

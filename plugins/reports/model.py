@@ -1,0 +1,379 @@
+"""Everything that one report shows, as a tree of frozen records: the page and the JSON file are drawn from it alone.
+
+Days are calendar days in the controller's time zone; an empty day or number means "not known", never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Verdict = Literal["below", "above", "undetermined"]
+Operator = Literal[">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which run this is, and what it was made from.
+
+    Attributes:
+        scope: what it was asked to look at; ``everything`` for a whole run, else said so on the first screen.
+        settings_hash: hash of the settings file (``config_hash`` of the runs table).
+        model_hashes: model name to SHA-256.
+    """
+
+    run_id: str
+    as_of: date
+    kind: str = "scan"
+    scope: str = "everything"
+    settings_hash: str = ""
+    model_hashes: dict[str, str] = field(default_factory=dict)
+    code_version: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Who answers for the data."""
+
+    name: str
+    contact: str | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy the run judged by.
+
+    Attributes:
+        article: the article that sets the threshold; empty when the policy has none.
+        in_force: whether the rule binds anybody on the report's day.
+        status: its legal status in words, for example "consultation draft of 8 August 2023, never adopted".
+        instead: what binds instead, in one sentence, when it is not in force.
+        authority: who a filing goes to.
+        source: where its text can be read; shown as text, never loaded.
+        checked: day the source was last read.
+    """
+
+    name: str
+    title: str
+    article: str
+    in_force: bool
+    status: str
+    instead: str = ""
+    authority: str = ""
+    effective: date | None = None
+    source: str = ""
+    checked: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How every object that the stores listed ended; ``seen`` is the sum of the five that follow.
+
+    Attributes:
+        floor: share of the listed objects that the settings want examined, 0 to 1.
+        gone: objects that left the stores since the run before; not part of ``seen``.
+    """
+
+    seen: int
+    scanned: int
+    unchanged: int
+    unsupported: int
+    quarantined: int
+    skipped: int
+    gone: int = 0
+    floor: float | None = None
+
+    @property
+    def examined(self) -> int:
+        """Objects whose present content was looked at, in this run or an earlier one."""
+        return self.scanned + self.unchanged
+
+    @property
+    def share(self) -> float | None:
+        """Share of the listed objects that were examined; None when nothing was listed."""
+        return self.examined / self.seen if self.seen else None
+
+    @property
+    def unaccounted(self) -> int:
+        """Listed objects that no outcome accounts for: anything but 0 is a fault."""
+        return self.seen - self.examined - self.unsupported - self.quarantined - self.skipped
+
+    @property
+    def below_floor(self) -> bool:
+        """Whether less was examined than the settings want."""
+        return self.floor is not None and self.share is not None and self.share < self.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A head-count of one store or purpose: ``low`` <= ``best`` <= ``high``."""
+
+    low: int
+    best: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The head-count over all stores on an earlier day."""
+
+    as_of: date
+    low: int
+    best: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """How many different people, and how that stands to the threshold.
+
+    Attributes:
+        low: lower end of the interval; None, like ``best`` and ``high``, when nobody was counted (no encoder).
+        confidence: probability that the truth lies within, 0 to 1.
+        verdict: None when the policy has no threshold or nobody was counted.
+        threshold: people; None when the policy has none.
+        operator: ``>`` "more than", ``>=`` "this many or more".
+        rule: name of the policy or rule that sets the threshold.
+        with_template: people with a stored template, best estimate.
+        in_any_image: people in any picture, best estimate.
+        history: head-counts of earlier days, oldest first; drawn as a line together with this one.
+    """
+
+    low: int | None
+    best: int | None
+    high: int | None
+    confidence: float | None
+    verdict: Verdict | None
+    threshold: int | None
+    rule: str
+    operator: Operator = ">"
+    with_template: int | None = None
+    in_any_image: int | None = None
+    method: str = ""
+    notes: tuple[str, ...] = ()
+    by_purpose: dict[str, Interval] = field(default_factory=dict)
+    history: tuple[Night, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """One legal clock.
+
+    Attributes:
+        days_left: calendar days from the report's day to ``due_on``; negative when it is past.
+        working_days_left: the same in working days; None when the calendar of that year is not known.
+        working_days: length of the clock.
+        because: what set it off, in one sentence.
+        filed_on: day the officer recorded that it was filed; stops the clock.
+    """
+
+    rule: str
+    crossed_on: date
+    due_on: date | None
+    days_left: int | None
+    working_days_left: int | None = None
+    title: str = ""
+    article: str = ""
+    because: str = ""
+    working_days: int | None = None
+    filed_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to decide, as listed.
+
+    Attributes:
+        subject: pseudonym of the person it is about, shortened; None when it is about no single person.
+    """
+
+    finding_id: str
+    store: str
+    because: str
+    locator: str | None = None
+    subject: str | None = None
+    severity: str = "medium"
+    first_seen: date | None = None
+    since: date | None = None
+    due: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFindings:
+    """All findings of one rule: counted in full, listed up to a limit.
+
+    Attributes:
+        decide: what the officer has to decide, in one sentence.
+        severity: the gravest among its findings: high, medium or low.
+        oldest: since when the oldest state it speaks of holds.
+        next_due: the earliest day by which to act.
+        listed: the most pressing ones.
+    """
+
+    rule: str
+    title: str
+    count: int
+    severity: str
+    article: str = ""
+    decide: str = ""
+    oldest: date | None = None
+    next_due: date | None = None
+    listed: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What to decide; ``by_rule`` counts per rule's short name, ``rules`` are the gravest first."""
+
+    total: int
+    by_rule: dict[str, int]
+    rules: tuple[RuleFindings, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeConsent:
+    """How many people stand in which state of consent for one purpose (states: see ``words.STATES``)."""
+
+    purpose: str
+    states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the registries say of the people on record, and what they cannot be asked about.
+
+    Attributes:
+        registries: names of the registries that were read; none when none is set up.
+        unlinked_faces: faces in pictures that no record ties to a person: no registry can speak of them.
+        unlinked_people: how many different people those faces are, when counted.
+    """
+
+    registries: tuple[str, ...] = ()
+    purposes: tuple[PurposeConsent, ...] = ()
+    unlinked_faces: int = 0
+    unlinked_people: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgeBin:
+    """Things of an age from ``from_days`` up to but not including ``to_days`` (None: and older)."""
+
+    from_days: int
+    to_days: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How old the facial data of one store is against its limit.
+
+    Attributes:
+        what: what is counted: ``pictures with faces`` or ``records``.
+        max_days: None when the settings name no limit, which is a gap to close.
+        undated: things whose age is not known; they are in no bin.
+        ages: see ``fill.age_bins``.
+    """
+
+    store: str
+    max_days: int | None
+    overdue: int
+    min_days: int = 0
+    what: str = "pictures with faces"
+    total: int = 0
+    undated: int = 0
+    oldest: date | None = None
+    ages: tuple[AgeBin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One store or database.
+
+    Attributes:
+        kind: folder, bucket, database, ...
+        problem: why it could not be listed, in one line without a credential; empty when it could.
+    """
+
+    name: str
+    kind: str
+    coverage: Coverage
+    faces: int
+    people: Interval | None = None
+    zone: str | None = None
+    public_place: bool = False
+    purpose: str | None = None
+    owner: str | None = None
+    oldest: date | None = None
+    max_days: int | None = None
+    overdue: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedObject:
+    """One object that could not be read."""
+
+    store: str
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """What could not be read: counted in full, listed up to a limit."""
+
+    total: int
+    reasons: dict[str, int]
+    listed: tuple[QuarantinedObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What this tool itself holds of people's faces.
+
+    Attributes:
+        vectors: face vectors held; None when not counted.
+        key_id: public id of the key they are sealed with.
+        expires_on: day by which the oldest is removed.
+    """
+
+    vectors: int | None
+    vector_bytes: int
+    key_id: str
+    keep_days: int
+    oldest: date | None = None
+    expires_on: date | None = None
+    evidence_bytes: int = 0
+    evidence_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the evidence itself, as the data-quality suite ran it; ``passed`` is None when it did not run."""
+
+    name: str
+    passed: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the report of one run shows."""
+
+    run: Run
+    controller: Controller
+    policy: Policy
+    coverage: Coverage
+    people: People
+    findings: Findings
+    consent: Consent
+    footprint: Footprint
+    filing: tuple[Filing, ...] = ()
+    retention: tuple[Retention, ...] = ()
+    stores: tuple[Store, ...] = ()
+    quarantine: Quarantine = field(default_factory=lambda: Quarantine(0, {}))
+    checks: tuple[Check, ...] = ()

@@ -1,0 +1,45 @@
+"""What one run is asked to do: small and JSON-able, so that a scheduler can pass it from task to task."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What one run is asked to do.
+
+    Attributes:
+        settings_path: the settings file.
+        run_id: name of the run; the same name again continues it.
+        as_of: the day the run judges by.
+        store: only this store or database; empty for all.
+        since: with ``until``, only what was captured or changed in these days (both included).
+        until: see ``since``.
+    """
+
+    settings_path: str
+    run_id: str
+    as_of: date
+    store: str | None = None
+    since: date | None = None
+    until: date | None = None
+
+    def to_json(self) -> str:
+        """Write it as JSON."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunRequest:
+        """Read what ``to_json`` wrote."""
+        read = json.loads(text)
+        days = {k: date.fromisoformat(read[k]) for k in ("as_of", "since", "until") if read[k]}
+        return cls(**{**read, **days})
+
+    @property
+    def scope(self) -> str:
+        """Say in words what is looked at."""
+        where = self.store or "everything"
+        return f"{where}, {self.since} to {self.until}" if self.since else where

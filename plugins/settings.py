@@ -1,0 +1,345 @@
+"""The settings of one organisation: one frozen, typed object per file; unknown keys are refused.
+
+Every key is explained in ``docs/settings.md``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+
+from plugins.settings_file import SettingsProblem, nearest, problem_lines, read_mapping
+from plugins.stores.capture import pattern_regex
+from plugins.stores.scrubbing import redact, scrub
+
+__all__ = [
+    "ConsentColumns",
+    "ConsentSettings",
+    "Controller",
+    "DatabaseSettings",
+    "Retention",
+    "ScanSettings",
+    "Settings",
+    "SettingsProblem",
+    "StoreSettings",
+    "TableSettings",
+    "VectorSettings",
+    "load_settings",
+]
+
+
+def _timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"no time zone {name!r}{nearest(name, available_timezones())}")
+    return name
+
+
+def _policy(name: str) -> str:
+    from expectations.policy import policy_names
+
+    if name not in policy_names():
+        raise ValueError(f"no policy {name!r}{nearest(name, policy_names())}")
+    return name
+
+
+def _capture_pattern(pattern: str) -> str:
+    pattern_regex(pattern)
+    return pattern
+
+
+def _subject_pattern(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    if "subject" not in groups:
+        raise ValueError("has no group `subject`; write the person's id as (?P<subject>...)")
+    return pattern
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+# A name becomes part of paths and addresses of evidence: no slash, no space.
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w.-]*$")]
+Zone = Annotated[str, AfterValidator(_timezone)]
+Address = Annotated[str, Field(min_length=1)]
+Columns = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(min_length=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Controller(_Frozen):
+    """Who answers for the data."""
+
+    name: Text
+    contact: str | None = None
+    timezone: Zone
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The controller's clock: days of reports and clocks without a zone are read in it."""
+        return ZoneInfo(self.timezone)
+
+
+class Retention(_Frozen):
+    """How long the data may and must be kept, in days after capture or storage."""
+
+    max_days: int | None = Field(default=None, ge=0)
+    min_days: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_days is not None and self.max_days < self.min_days:
+            raise ValueError(f"max_days {self.max_days} is below min_days {self.min_days}; swap or correct them")
+        return self
+
+
+class VectorSettings(_Frozen):
+    """Where sealed face vectors are kept, apart from the evidence, and for how long."""
+
+    url: Address = Field(default="./vectors", repr=False)
+    keep_days: int = Field(default=90, ge=0)
+
+
+class ScanSettings(_Frozen):
+    """How much one task takes on, and where it gives up on one picture."""
+
+    chunk_objects: int = Field(default=300, ge=1)
+    workers: int = Field(default=0, ge=0)
+    max_pixels: int = Field(default=200_000_000, ge=1)
+    max_seconds: float = Field(default=20, gt=0)
+
+
+class _Holding(_Frozen):
+    """What a store of files and a database have in common: where it is and what it is held for."""
+
+    name: Name
+    url: Address | None = Field(default=None, repr=False)  # may carry a password
+    conn_id: Text | None = None
+    zone: str | None = None
+    public_place: bool = False
+    purpose: Text
+    owner: str | None = None
+    retention: Retention = Retention()
+
+
+class StoreSettings(_Holding):
+    """A folder or a bucket of pictures."""
+
+    options: dict[str, Any] = Field(default={}, repr=False)
+    include: Columns = ("*",)
+    exclude: Annotated[tuple[Text, ...], BeforeValidator(_several)] = ()
+    captured_pattern: Annotated[str, AfterValidator(_capture_pattern)] | None = None
+    captured_timezone: Zone | None = None
+    subject_pattern: Annotated[str, AfterValidator(_subject_pattern)] | None = None
+    id_namespace: Text = "person"
+
+    @property
+    def clock(self) -> ZoneInfo | None:
+        """The clock that names and pictures without a zone were written by; None when it is the controller's."""
+        return ZoneInfo(self.captured_timezone) if self.captured_timezone else None
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        if self.url is None and self.conn_id is None:
+            raise ValueError("has no address; give `url` (a path or fsspec URL) or `conn_id` (an Airflow connection)")
+        return self
+
+
+class TableSettings(_Frozen):
+    """One database table with facial data, and what its columns mean."""
+
+    table: Text
+    key: Columns | None = None
+    person_id: Text = "person_id"
+    id_namespace: Text = "person"
+    image_blob: Text | None = None
+    image_path: Text | None = None
+    image_root: Address | None = Field(default=None, repr=False)
+    template: Text | None = None
+    template_encoding: Literal["float32", "float64", "json"] = "float32"
+    template_encoder: Text = "own"
+    stored_at: Text | None = None
+    last_interaction_at: Text | None = None
+    born_on: Text | None = None
+    minor: Text | None = None
+    updated_at: Text | None = None
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns that tell one row from every other; the person's id when nothing else is said."""
+        return self.key or (self.person_id,)
+
+    @model_validator(mode="after")
+    def _holds_faces(self) -> Self:
+        if not (self.image_blob or self.image_path or self.template):
+            raise ValueError("holds no facial data; name at least one column: image_blob, image_path or template")
+        if self.image_root and not self.image_path:
+            raise ValueError("has image_root without image_path; name the column that holds the paths")
+        return self
+
+
+class DatabaseSettings(_Holding):
+    """A database with tables that hold facial data."""
+
+    tables: tuple[TableSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        _exactly_one(url=self.url, conn_id=self.conn_id)
+        _without_twins([table.table for table in self.tables], "table")
+        return self
+
+
+class ConsentColumns(_Frozen):
+    """Which column of a consent registry means what."""
+
+    subject: Text
+    purpose: Text
+    kind: Text
+    granted_at: Text
+    withdrawn_at: Text | None = None
+    expires_at: Text | None = None
+    guardian: Text | None = None
+
+
+class ConsentSettings(_Frozen):
+    """A consent registry: a database table, or a CSV or Parquet file."""
+
+    name: Name
+    url: Address | None = Field(default=None, repr=False)
+    conn_id: Text | None = None
+    path: Address | None = Field(default=None, repr=False)
+    table: Text | None = None
+    id_namespace: Text = "person"
+    columns: ConsentColumns
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        _exactly_one(url=self.url, conn_id=self.conn_id, path=self.path)
+        if self.path is None and self.table is None:
+            raise ValueError("has no `table`; name the table of the database that holds the consents")
+        if self.path is not None and self.table is not None:
+            raise ValueError("has both `path` and `table`; a file has no tables: remove one")
+        return self
+
+
+class Settings(_Frozen):
+    """Everything one organisation says about its stores, from one file."""
+
+    controller: Controller
+    policy: Annotated[Text, AfterValidator(_policy)]
+    evidence: Address = Field(default="./evidence", repr=False)
+    reports: Address = Field(default="./reports", repr=False)
+    secrets: Text = "./secrets"
+    coverage_floor: float = Field(default=0.95, ge=0, le=1)
+    vectors: VectorSettings = VectorSettings()
+    scan: ScanSettings = ScanSettings()
+    stores: tuple[StoreSettings, ...] = ()
+    databases: tuple[DatabaseSettings, ...] = ()
+    consents: tuple[ConsentSettings, ...] = ()
+    _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        if not self.stores and not self.databases:
+            raise ValueError("names nothing to scan; list at least one entry under `stores` or `databases`")
+        _without_twins([held.name for held in (*self.stores, *self.databases)], "name under stores and databases")
+        _without_twins([registry.name for registry in self.consents], "name under consents")
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the settings file: what relative paths are relative to."""
+        return self._folder
+
+    def resolved(self, address: str) -> str:
+        """Give a path as an absolute one, relative ones taken from the settings file's folder; a URL stays as it is."""
+        return resolve(address, self._folder)
+
+    def digest(self) -> str:
+        """Hash what decides the outcome of scanning and judging; addresses enter without their credentials.
+
+        Where results go, how the work is cut up and who answers for it leave the hash alone. SHA-256, 64 hex digits.
+        """
+        outside = {"evidence", "reports", "secrets", "vectors"}
+        content = self.model_dump(mode="json", exclude=outside)
+        content["controller"] = self.controller.timezone
+        content["scan"] = {"max_pixels": self.scan.max_pixels, "max_seconds": self.scan.max_seconds}
+        for entry in (*content["stores"], *content["databases"], *content["consents"]):
+            entry["url"] = scrub(entry["url"]) if entry["url"] else None
+            entry["options"] = redact(entry.get("options", {}))
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def only(self, name: str) -> Settings:
+        """Keep the store or database called ``name``, or, when none is, those whose names begin with it.
+
+        Raises:
+            SettingsProblem: no name fits.
+        """
+        names = [held.name for held in (*self.stores, *self.databases)]
+        kept = {name} & set(names) or {known for known in names if name and known.startswith(name)}
+        if not kept:
+            raise SettingsProblem("--store", (f"no store or database {name!r}{nearest(name, names)}",))
+        stores = tuple(store for store in self.stores if store.name in kept)
+        databases = tuple(database for database in self.databases if database.name in kept)
+        return self.model_copy(update={"stores": stores, "databases": databases})
+
+
+def resolve(address: str, folder: Path) -> str:
+    """Give a path as an absolute one, relative ones taken from ``folder``; what has a scheme stays as it is."""
+    if "://" in address:
+        return address
+    return str((folder / Path(address).expanduser()).absolute())
+
+
+def load_settings(path: Path | str) -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        SettingsProblem: the file cannot be read or does not say what is needed; all problems at once.
+    """
+    path = Path(path)
+    content, node = read_mapping(path)
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        raise SettingsProblem(path.name, problem_lines(error, Settings, node)) from None
+    settings._folder = path.absolute().parent
+    return settings
+
+
+def _exactly_one(**addresses: str | None) -> None:
+    given = [name for name, address in addresses.items() if address is not None]
+    if len(given) != 1:
+        came = " and ".join(given) or "no address"
+        raise ValueError(f"has {came}; give exactly one of {', '.join(addresses)}")
+
+
+def _without_twins(names: list[str], what: str) -> None:
+    # Without regard to case: names become folders, and some file systems do not tell `A` from `a`.
+    counts = Counter(name.casefold() for name in names)
+    twins = sorted({name for name in names if counts[name.casefold()] > 1})
+    if twins:
+        raise ValueError(f"{what} is not unique: {', '.join(twins)}; rename one")

@@ -1,0 +1,1 @@
+"""Where the data is: folders and buckets, database tables, consent registries."""

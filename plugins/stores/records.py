@@ -1,0 +1,68 @@
+"""What a store tells of one stored object before it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+# Larger than any photograph: 200 megapixels of uncompressed colour are 572 MiB, but nobody stores faces that way.
+MAX_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One stored object, located but not yet read.
+
+    Attributes:
+        store: name of the store or database in the settings.
+        uri: where it is; a picture in a database row is ``row:<database>/<table>/<column>/<token>``, the token being
+            the encrypted key of the row, so that no person's id stands in it.
+        version: changes whenever the content may have changed: ETag, or size and time of change.
+        size_bytes: as the store says it.
+        modified_at: UTC, as the store says it; None when it does not say.
+        subject_ref: keyed hash of the person it is filed under, when the store says so.
+        row_at: UTC, the time the database row gives for the picture, when there is one.
+        skip: why it cannot be opened (``special``: a pipe, socket or device; ``link``: a link to a folder that is
+            walked elsewhere, or a loop; ``vanished``: named but not there; ``outside``: a row names a path outside of
+            its ``image_root``; ``unreadable``: a folder that may not be listed; ``not_a_file``); None when it can.
+            The size of what is skipped is -1 when nobody knows it.
+    """
+
+    store: str
+    uri: str
+    version: str
+    size_bytes: int
+    modified_at: datetime | None = None
+    subject_ref: str | None = None
+    row_at: datetime | None = None
+    skip: str | None = None
+
+
+class PictureStore(Protocol):
+    """What folders, buckets and database tables have in common."""
+
+    def list(self) -> Iterator[StoredObject]:
+        """Locate every picture, opening none."""
+
+    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
+        """Read one picture."""
+
+
+class StoreProblem(Exception):
+    """A store or one object of it cannot be read; says which, never with a credential in it.
+
+    Attributes:
+        where: the store, database or table; never the name of a file.
+        why: the reason, one line.
+        retry: whether trying again may help.
+        kind: the reason in one word: ``vanished``, ``too_large``, ``not_a_file``, or ``unreadable`` for all else.
+    """
+
+    def __init__(self, where: str, why: str, retry: bool = False, kind: str = "unreadable") -> None:
+        super().__init__(where, why, retry, kind)
+        self.where, self.why, self.retry, self.kind = where, why, retry, kind
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.why}"

@@ -1,0 +1,104 @@
+"""The stages of a nightly scan, each a plain function of a small request: the DAG and the command line call the same.
+
+``plan`` -> ``look`` (for every chunk) and ``registers`` -> ``identities`` -> ``judge_and_commit`` -> ``write_report``.
+What passes between them is names and counts; everything else goes through the evidence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from detectors.decode import DecodeLimits
+from detectors.look import Looker
+from plugins.census import take_census
+from plugins.evidence import Fragment
+from plugins.judge import Span, judge_run
+from plugins.publishing import publish_report, render_report
+from plugins.registers import read_registers
+from plugins.request import RunRequest
+from plugins.run import Run
+from plugins.scan import ScanPlan, plan_scan, scan_chunk
+
+log = logging.getLogger(__name__)
+
+# Airflow refuses to map a task over more than core.max_map_length (1,024 by default) elements.
+MAP_LIMIT = 1000
+
+
+def plan(request: RunRequest) -> ScanPlan:
+    """Shred expired vectors, list the stores, publish the chunks that must be looked at."""
+    run = Run(request)
+    shredded = run.vectors.shred_expired(request.as_of, run.settings.vectors.keep_days)
+    made = plan_scan(run)
+    log.info("%d objects to look at in %d chunks, %d expired vector files shredded",
+             made.objects_todo, len(made.chunks), shredded)  # fmt: skip
+    return made
+
+
+def look(request: RunRequest, chunks: list[str], tick: Callable[[int], None] = lambda n: None) -> Counter[str]:
+    """Look at the objects of some chunks; what an earlier try published is not looked at again."""
+    run = Run(request)
+    limits = DecodeLimits(max_pixels=run.settings.scan.max_pixels, max_seconds=run.settings.scan.max_seconds)
+    ended = Counter[str]()
+    with Looker(limits=limits) as looker:
+        for chunk in chunks:
+            ended += scan_chunk(run, chunk, looker, tick)
+    log.info("looked at %d objects: %s", ended.total(), dict(ended))
+    return ended
+
+
+def registers(request: RunRequest) -> None:
+    """Read person records and consents."""
+    read_registers(Run(request))
+
+
+def identities(request: RunRequest) -> None:
+    """Count people and group like faces; publish both in the run's folder."""
+    run = Run(request)
+    census = take_census(run, run.evidence.pending(run.folder).fragment)
+    write = run.evidence.write_table
+    files = {
+        "census": [write("census", census.rows, "all", request.as_of, request.run_id)],
+        "identities": [write("identities", census.identities, "all", request.as_of, request.run_id)],
+    }
+    run.evidence.save_fragment(f"{run.folder}/census.json", Fragment(files))
+
+
+def judge_and_commit(request: RunRequest, started_at: datetime, ended_at: datetime) -> str:
+    """Judge what a scan found on top of what is known, and commit it all at once; give the verdict.
+
+    Raises:
+        RunIncomplete: a stage before has not left its work.
+    """
+    run = Run(request)
+    return judge_run(run, Span(started_at, ended_at), run.settings.policy)
+
+
+def rejudge(request: RunRequest, at: datetime, policy: str | None = None) -> str:
+    """Judge the evidence as it stands, opening no image; commit the findings; give the verdict."""
+    run = Run(request)
+    return judge_run(run, Span(at, at), policy or run.settings.policy, kind="judge")
+
+
+def write_report(request: RunRequest) -> dict[str, str]:
+    """Write page and JSON of a committed run into the reports folder; give their places by kind."""
+    return publish_report(Run(request))
+
+
+def report_text(request: RunRequest, form: str) -> str:
+    """Give the report of a run (of the newest by day when the request names none) as html, json or csv.
+
+    Raises:
+        NoSuchRun: there is no committed run of that name.
+    """
+    return render_report(Run(request), form)
+
+
+def batches(plan: ScanPlan) -> list[list[str]]:
+    """Spread chunks over at most ``MAP_LIMIT`` mapped tasks."""
+    each = -(-len(plan.chunks) // MAP_LIMIT) or 1
+    names = list(plan.chunks)
+    return [names[start : start + each] for start in range(0, len(names), each)]

@@ -1,0 +1,92 @@
+"""Face vectors at rest: sealed, apart from the evidence, and only for as long as the settings say."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.look import VECTOR_DIM
+from plugins.evidence import Evidence
+from plugins.keys import Keyring
+
+_FOLDER = "sealed"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class FaceVectors:
+    """Vectors of many faces: ``face_ids`` (N,) and ``values`` (N, D) float32 unit vectors. Biometric data."""
+
+    face_ids: NDArray[np.str_]
+    values: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.face_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFootprint:
+    """What is held: files and their bytes, the day of the oldest (YYYY-MM-DD), and the key's public id."""
+
+    files: int
+    size_bytes: int
+    oldest: str | None
+    key_id: str
+
+
+class VectorStore:
+    """Sealed vectors under one URL; each file carries the day it was made in its name, and dies by it."""
+
+    def __init__(self, url: str, keyring: Keyring) -> None:
+        self._files = Evidence(url)
+        self._keyring = keyring
+
+    def write(self, part: str, made_on: date, vectors: FaceVectors) -> None:
+        """Seal the vectors of one looked-at part."""
+        plain = io.BytesIO()
+        np.savez(plain, face_ids=vectors.face_ids, values=vectors.values)
+        self._files.publish(f"{_FOLDER}/{made_on.isoformat()}_{part}", self._keyring.seal(plain.getvalue()))
+
+    def read(self) -> FaceVectors:
+        """Open all sealed vectors.
+
+        Raises:
+            KeyProblem: they were sealed with another secret.
+        """
+        ids: list[NDArray[np.str_]] = [np.array([], dtype=np.str_)]
+        values: list[NDArray[np.float32]] = []
+        for name in self._files.names(_FOLDER):
+            plain = io.BytesIO(self._keyring.unseal(self._files.read_bytes(f"{_FOLDER}/{name}")))
+            with np.load(plain, allow_pickle=False) as found:
+                ids.append(found["face_ids"])
+                values.append(found["values"])
+        kept = [v for v in values if len(v)]
+        return FaceVectors(np.concatenate(ids), np.concatenate(kept) if kept else np.empty((0, VECTOR_DIM), np.float32))
+
+    def parts(self) -> set[str]:
+        """Name the parts whose vectors are still held."""
+        return {name.split("_", 1)[1] for name in self._files.names(_FOLDER)}
+
+    def shred_expired(self, as_of: date, keep_days: int) -> int:
+        """Remove the vectors older than ``keep_days``; give how many files went."""
+        last = (as_of - timedelta(days=keep_days)).isoformat()
+        old = [name for name in self._files.names(_FOLDER) if name.split("_", 1)[0] < last]
+        for name in old:
+            self._files.remove(f"{_FOLDER}/{name}")
+        return len(old)
+
+    def keep_only(self, parts: set[str]) -> None:
+        """Remove the vectors of parts that hold no current object any more: replaced, or gone from their store."""
+        for name in self._files.names(_FOLDER):
+            if name.split("_", 1)[1] not in parts:
+                self._files.remove(f"{_FOLDER}/{name}")
+
+    def footprint(self) -> VectorFootprint:
+        """Say what is held."""
+        names = self._files.names(_FOLDER)
+        return VectorFootprint(
+            len(names), self._files.size_bytes(), names[0].split("_", 1)[0] if names else None, self._keyring.key_id
+        )

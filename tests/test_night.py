@@ -1,0 +1,259 @@
+"""A whole night without a scheduler: what is found, what a second night costs, what a killed one loses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from detectors.look import Looker
+from plugins import nightly, tasks
+from plugins.evidence import Evidence
+from plugins.request import RunRequest
+from plugins.run import Run
+from plugins.scan import plan_scan
+from tests.organisation import AS_OF, Organisation
+
+CLOCK = datetime(2026, 10, 20, 18, tzinfo=UTC)
+
+
+def scan(request: RunRequest) -> dict[str, Any]:
+    nightly.scan(request, lambda: CLOCK, lambda n: lambda k: None)
+    return json.loads(tasks.report_text(request, "json"))
+
+
+def facts(organisation: Organisation) -> dict[str, pd.DataFrame]:
+    """Everything that must not depend on how a night went: no run names, no file names."""
+    evidence = Evidence(str(organisation.folder / "evidence"))
+    objects = evidence.objects()
+    return {
+        "objects": objects.drop(columns="file").sort_values(["store", "uri"], ignore_index=True),
+        "faces": evidence.faces(objects).drop(columns="file").sort_values("face_id", ignore_index=True),
+        "findings": evidence.read("findings").drop(columns="file").sort_values("finding_id", ignore_index=True),
+        "census": evidence.read("census").drop(columns=["file", "run_id"]).drop_duplicates(ignore_index=True),
+    }
+
+
+def assert_same(one: dict[str, pd.DataFrame], two: dict[str, pd.DataFrame]) -> None:
+    for name, frame in one.items():
+        pd.testing.assert_frame_equal(frame, two[name], obj=name)
+
+
+@pytest.fixture
+def no_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Looker, data: bytes) -> None:
+        raise AssertionError("a picture was opened")
+
+    monkeypatch.setattr(Looker, "look", refuse)
+
+
+def test_a_night_finds_what_is_there(organisation: Organisation) -> None:
+    report = scan(organisation.request())
+    assert report["coverage"] == report["coverage"] | {
+        "seen": 7,
+        "scanned": 5,
+        "unchanged": 0,
+        "unsupported": 0,
+        "quarantined": 2,
+        "skipped": 0,
+    }
+    current = facts(organisation)
+    by_name = {Path(uri).name: row for uri, row in current["objects"].set_index("uri").iterrows()}
+    assert by_name["broken.jpg"]["reason"] == "truncated"
+    assert by_name["notes.txt"]["reason"] == "not_an_image"
+    assert by_name["cam1_20261016T090000.jpg"]["faces"] == 0, "a cat is nobody"
+    assert by_name["a.jpg"]["faces"] == 1
+    assert by_name["a.jpg"]["captured_from"] in {"exif", "metadata"}
+    taken = by_name["cam1_20261001T090000.jpg"]
+    assert (taken["captured_from"], taken["captured_at"]) == ("name", pd.Timestamp("2026-10-01T01:00:00Z"))
+    # Four people by their records; before the cameras Collins (twice) and Obama, who are filed under nobody.
+    people = report["people"]
+    assert people["low"] <= 6 <= people["high"]
+    assert people["verdict"] == "below"
+    by_rule = report["findings"]["by_rule"]
+    assert by_rule["withdrawn_still_stored"] == 1
+    assert by_rule["no_recorded_ground"] == 1
+    assert by_rule["minor_without_guardian"] == 1
+    assert by_rule["retention_overdue"] == 2, "one picture at the gate, one person in the database"
+    assert by_rule["unlinked_faces"] == 2
+    assert [c["rule"] for c in report["filing"]] == ["public_place_filing"]
+
+
+def test_the_second_night_opens_no_picture_and_says_the_same(
+    organisation: Organisation, request: pytest.FixtureRequest
+) -> None:
+    first = scan(organisation.request("night-1"))
+    before = facts(organisation)
+    request.getfixturevalue("no_looking")
+    second = scan(organisation.request("night-2"))
+    assert_same(before, facts(organisation))
+    assert (second["coverage"]["scanned"], second["coverage"]["unchanged"]) == (0, 5)
+    assert second["people"] | {"history": []} == first["people"] | {"history": []}
+
+
+def test_only_what_changed_is_looked_at_and_what_went_leaves_the_census(organisation: Organisation) -> None:
+    scan(organisation.request("night-1"))
+    (organisation.folder / "stores/hall/a.jpg").unlink()
+    source = organisation.folder / "stores/gate/cam1_20261001T090000.jpg"
+    organisation.put("gate/cam1_20261018T090000.jpg", source.read_bytes())
+    report = scan(organisation.request("night-2", AS_OF + timedelta(days=1)))
+    assert (report["coverage"]["scanned"], report["coverage"]["gone"]) == (1, 1)
+    current = facts(organisation)
+    assert not current["objects"]["uri"].str.endswith("/a.jpg").any()
+    assert not current["faces"]["uri"].str.endswith("/a.jpg").any()
+    assert report["filing"] == [] or report["filing"][0]["rule"] != "threshold_filing"
+
+
+def test_vectors_are_shredded_in_time_and_their_pictures_looked_at_again(organisation: Organisation) -> None:
+    scan(organisation.request("night-1"))
+    later = organisation.request("night-2", AS_OF + timedelta(days=91))
+    plan = tasks.plan(later)
+    assert not list((organisation.folder / "vectors" / "sealed").glob("2026-10-20*"))
+    assert plan.objects_todo == 4, "the four pictures with faces; the cat had no vector"
+
+
+def test_vectors_go_with_their_picture(organisation: Organisation) -> None:
+    scan(organisation.request("night-1"))
+    sealed = organisation.folder / "vectors" / "sealed"
+    count = len(list(sealed.iterdir()))
+    for path in (organisation.folder / "stores" / "hall").iterdir():
+        path.unlink()
+    scan(organisation.request("night-2"))
+    assert len(list(sealed.iterdir())) == count - 1
+
+
+def test_a_store_that_cannot_be_listed_keeps_its_people_and_shows_in_the_coverage(organisation: Organisation) -> None:
+    first = scan(organisation.request("night-1"))
+    (organisation.folder / "stores/hall").rename(organisation.folder / "stores/elsewhere")
+    second = scan(organisation.request("night-2"))
+    hall = next(s for s in second["stores"] if s["name"] == "hall")
+    assert hall["problem"]
+    assert hall["coverage"]["skipped"] > 0
+    assert second["people"]["high"] == first["people"]["high"]
+    assert "coverage_below_floor" in second["findings"]["by_rule"]
+
+
+def test_a_changed_consent_list_is_judged_without_opening_a_picture(
+    organisation: Organisation, request: pytest.FixtureRequest
+) -> None:
+    import sqlite3
+
+    first = scan(organisation.request("night-1"))
+    with sqlite3.connect(organisation.folder / "registry.db") as db:
+        row = ("SECRET-ID-3", "access_control", "separate", "2026-01-01", None, None, 0)
+        db.execute("insert into consents values (?, ?, ?, ?, ?, ?, ?)", row)
+    request.getfixturevalue("no_looking")
+    second = scan(organisation.request("night-2"))
+    assert first["findings"]["by_rule"]["no_recorded_ground"] == 1
+    assert "no_recorded_ground" not in second["findings"]["by_rule"]
+
+
+def test_a_finding_keeps_its_id_and_its_first_day(organisation: Organisation) -> None:
+    scan(organisation.request("night-1"))
+    one = facts(organisation)["findings"].set_index("finding_id")
+    scan(organisation.request("night-2", AS_OF + timedelta(days=1)))
+    two = facts(organisation)["findings"].set_index("finding_id")
+    assert set(one.index) <= set(two.index)
+    assert (two.loc[one.index, "first_seen"] == AS_OF).all()
+    assert (two.loc[one.index, "last_seen"] == AS_OF + timedelta(days=1)).all()
+
+
+def test_rejudging_by_another_policy_opens_nothing_and_leaves_the_scan_alone(
+    organisation: Organisation, request: pytest.FixtureRequest
+) -> None:
+    scan(organisation.request("night-1"))
+    request.getfixturevalue("no_looking")
+    asked = organisation.request("judge-1")
+    assert tasks.rejudge(asked, CLOCK, policy="cn-measures-2025") == "below"
+    report = json.loads(tasks.report_text(asked, "json"))
+    assert (report["people"]["rule"], report["people"]["threshold"]) == ("cn-measures-2025", 100_000)
+    assert report["filing"] == [], "the measures know no filing for public places"
+
+
+def test_nothing_personal_stands_in_evidence_reports_or_file_names(organisation: Organisation) -> None:
+    scan(organisation.request())
+    for path in organisation.folder.rglob("*"):
+        below = path.relative_to(organisation.folder)
+        if below.parts[0] not in {"stores", "access.db", "registry.db"}:
+            assert "SECRET-ID" not in str(below)
+            if path.is_file():
+                assert b"SECRET-ID" not in path.read_bytes()
+
+
+def test_one_store_can_be_scanned_alone(organisation: Organisation) -> None:
+    report = scan(organisation.request("one", store="hall"))
+    assert report["run"]["scope"] == "hall"
+    assert report["coverage"]["seen"] == 3
+    assert set(facts(organisation)["objects"]["store"]) == {"hall"}
+
+
+def test_a_span_takes_in_only_what_was_captured_or_changed_in_it(organisation: Organisation) -> None:
+    day = date(2026, 10, 15)
+    report = scan(organisation.request("span", day, since=day, until=day))
+    assert report["coverage"]["seen"] == 1
+    assert [Path(u).name for u in facts(organisation)["objects"]["uri"]] == ["cam1_20261015T090000.jpg"]
+
+
+def test_a_dry_run_writes_nothing(organisation: Organisation) -> None:
+    plan = plan_scan(Run(organisation.request()), dry=True)
+    assert (plan.objects_todo, plan.bytes_todo > 10_000) == (7, True)
+    assert not (organisation.folder / "evidence").exists()
+
+
+KILLER = """
+import os, signal, sys
+from datetime import UTC, date, datetime
+from plugins import nightly, scan
+from plugins.evidence import Evidence
+from plugins.request import RunRequest
+scan.PART_SECONDS = 0.0
+left = [int(sys.argv[2])]
+real = Evidence.publish
+def publish(self, relative, data):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(self, relative, data)
+Evidence.publish = publish
+request = RunRequest(sys.argv[1], "night-1", date(2026, 10, 20))
+nightly.scan(request, lambda: datetime(2026, 10, 20, 18, tzinfo=UTC), lambda n: lambda k: None)
+"""
+
+
+@pytest.mark.parametrize("write", [2, 6, 9, 14, 22, 33])
+def test_a_night_killed_at_any_write_and_run_again_gives_the_same_report(
+    write: int, organisation: Organisation, tmp_path: Path
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLER, str(organisation.settings), str(write)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert Evidence(str(organisation.folder / "evidence")).commits() == []
+    again = scan(organisation.request("night-1"))
+    disturbed = facts(organisation)
+
+    for name in ("evidence", "vectors", "reports"):
+        (organisation.folder / name).rename(tmp_path / f"old-{name}") if (organisation.folder / name).exists() else None
+    undisturbed = scan(organisation.request("night-1"))
+    assert_same(facts(organisation), disturbed)
+    for part in ("coverage", "people", "filing", "findings", "consent", "retention", "stores", "quarantine"):
+        assert again[part] == undisturbed[part], part
+
+
+def test_a_killed_worker_loses_at_most_its_part(organisation: Organisation) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLER, str(organisation.settings), "14"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    done = len(Evidence(str(organisation.folder / "evidence")).parts())
+    assert done > 0
+    assert plan_scan(Run(organisation.request("night-1")), dry=True).objects_todo == 7 - done
+
+
+def test_a_run_that_is_committed_is_not_committed_again_by_a_retry(organisation: Organisation) -> None:
+    scan(organisation.request())
+    assert tasks.judge_and_commit(organisation.request(), CLOCK, CLOCK) == "below"
+    assert len(Evidence(str(organisation.folder / "evidence")).commits()) == 1
