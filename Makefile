@@ -29,7 +29,8 @@ check: develop ## format check, lint, types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: develop ## measure: see tests/benchmarks
+bench: develop ## measure, all or ONLY=name[,name]: see tests/benchmarks
+	@.make/setup requirements-dev.lock requirements-bench.lock
 	@$(BIN)/python tests/benchmarks/run.py $(ONLY)
 
 screenshot: setup ## draw docs/report.png from the last demo (needs Chromium)
@@ -41,6 +42,7 @@ airflow: setup ## run a small Airflow with facewarden.yaml, on localhost
 lock: develop ## resolve all dependencies anew
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group bench -c requirements-dev.lock -o requirements-bench.lock
 	@echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-dev.lock - -o .make/uv.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header pyproject.toml --extra cluster -c requirements.lock -o docker/requirements.lock
 

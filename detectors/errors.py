@@ -6,6 +6,7 @@ DetectorError
 ├── ModelCorrupt    a model file's SHA-256 is not the one on record
 ├── FetchFailed     a package that holds a model cannot be had (packages)
 ├── BadWeights      a weights file is not what the converter reads (dlib_weights)
+├── BadEncoder      an encoder of one's own is not the file it should be, or cannot be fed (encoder_spec)
 └── BadVectors      vectors of a wrong shape, not finite, or without length
 """
 

@@ -14,20 +14,16 @@ from numpy.typing import NDArray
 
 from detectors.align import crop_faces
 from detectors.decode import DecodeLimits, decode
-from detectors.dlib_weights import VECTOR_SIZE
-from detectors.encoder import ENCODER_KEY, FaceEncoder
+from detectors.encoder import SHIPPED, EncoderSpec, FaceEncoder
 from detectors.finder import FINDER_KEY, FaceFinder
 
 if TYPE_CHECKING:
     from detectors.records import Face
 
-VECTOR_DIM = VECTOR_SIZE
-"""Length of a face vector."""
-
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SeenFace:
-    """A face, the time of the frame it is in, and its unit vector, (128,) float32: biometric data."""
+    """A face, the time of the frame it is in, and its unit vector, (D,) float32: biometric data."""
 
     frame_ms: int
     face: Face
@@ -43,36 +39,50 @@ class Look:
     faces: tuple[SeenFace, ...]
 
 
-def detector_key() -> str:
+def detector_key(encoder: EncoderSpec | None = None) -> str:
     """Hash everything that decides what a look finds: finder settings, encoder and alignment, model files."""
-    return hashlib.blake2b(f"{FINDER_KEY}|{ENCODER_KEY}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{FINDER_KEY}|{(encoder or SHIPPED).key}".encode(), digest_size=8).hexdigest()
 
 
 class Looker:
     """Finder and encoder, loaded once.
 
+    Args:
+        models: folder of the model files; default ``models_folder()``.
+        limits: what decoding may take.
+        threads: for encoding.
+        encoder: which encoder; default the shipped one.
+
     Raises:
         ModelMissing: the model files are not installed.
         ModelCorrupt: a model file is not the one on record.
+        BadEncoder: an encoder of one's own cannot be used.
     """
 
-    def __init__(self, models: Path | None = None, limits: DecodeLimits | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        models: Path | None = None,
+        limits: DecodeLimits | None = None,
+        threads: int = 1,
+        encoder: EncoderSpec | None = None,
+    ) -> None:
         self._limits = limits or DecodeLimits()
+        self._encoder = FaceEncoder(encoder, models, threads)
         self._finder = FaceFinder(models)
-        self._encoder = FaceEncoder(models, threads=threads)
 
     def look(self, data: bytes) -> Look:
         """Decode a picture, find its faces, encode them.
 
         Raises:
             Refused: the bytes cannot be looked at, and why.
+            BadEncoder: an encoder of one's own gave a vector that has no direction.
         """
-        picture = decode(data, self._limits)
+        picture, wanted = decode(data, self._limits), self._encoder.spec
         seen: list[SeenFace] = []
         for frame in picture.frames:
             faces = self._finder.find(frame.image_rgb)
             if faces:
-                vectors = self._encoder.encode(crop_faces(frame.image_rgb, faces))
+                vectors = self._encoder.encode(crop_faces(frame.image_rgb, faces, wanted.template, wanted.size_px))
                 seen += [SeenFace(frame.frame_ms, face, vector) for face, vector in zip(faces, vectors, strict=True)]
         return Look(picture.media_type, picture.taken_at, tuple(seen))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from detectors.encoder import ENCODER_KEY, SHIPPED, EncoderSpec, vector_size
 from detectors.errors import BadVectors, Refused
 from detectors.identities import count_people
-from detectors.look import VECTOR_DIM, Looker, SeenFace
+from detectors.look import Looker, SeenFace
 from detectors.records import PeopleCount
 from plugins.pool import Tick, run_jobs
 from plugins.settings import StoreSettings
@@ -36,6 +38,8 @@ FACES_SCHEMA = pa.schema(
     ]
 )
 VECTOR_FIELD = pa.field("vector", pa.list_(pa.float32()))
+ENCODER_FIELD = b"facewarden.encoder"
+"""Where a faces Parquet says, in the metadata of its schema, which encoder its vectors are of: ``EncoderSpec.key``."""
 
 
 class BadSource(Exception):
@@ -46,6 +50,7 @@ class BadSource(Exception):
 class Found:
     """What was found in some sources: rows of ``FACES_SCHEMA`` with ``vector``, and how every object ended."""
 
+    encoder: EncoderSpec
     rows: list[dict[str, Any]] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
 
@@ -53,7 +58,7 @@ class Found:
         """Give the rows as a table; vectors, biometric data, only when asked for by name."""
         schema = FACES_SCHEMA.append(VECTOR_FIELD) if unsafe_include_vectors else FACES_SCHEMA
         rows = [{name: row[name] for name in schema.names} for row in self.rows]
-        return pa.Table.from_pylist(rows, schema=schema)
+        return pa.Table.from_pylist(rows, schema=schema.with_metadata({ENCODER_FIELD: self.encoder.key}))
 
 
 def expand_sources(sources: Iterable[str]) -> list[str]:
@@ -75,18 +80,24 @@ def expand_sources(sources: Iterable[str]) -> list[str]:
     return expanded
 
 
-def find_faces(sources: Iterable[str], workers: int, begin: Callable[[int], Tick] = lambda n: lambda k: None) -> Found:
+def find_faces(
+    sources: Iterable[str],
+    workers: int,
+    begin: Callable[[int], Tick] = lambda n: lambda k: None,
+    encoder: EncoderSpec = SHIPPED,
+) -> Found:
     """Find the faces of all pictures of some sources, in a stable order.
 
     Raises:
         BadSource: a source does not exist or cannot be listed.
+        BadEncoder: an encoder of one's own cannot be used.
     """
     jobs = []
     for source in expand_sources(sources):
         settings = StoreSettings(name="source", url=source, purpose="look")
-        jobs += [(settings, batch) for batch in _batches(_listed(settings, source))]
-    tick = begin(sum(len(batch) for _, batch in jobs))
-    found = Found()
+        jobs += [(encoder, settings, batch) for batch in _batches(_listed(settings, source))]
+    tick = begin(sum(len(batch) for *_, batch in jobs))
+    found = Found(encoder)
     for rows, ended in run_jobs(_look, jobs, min(workers, max(1, len(jobs))), tick):
         found.rows += rows
         found.ended += ended
@@ -106,14 +117,16 @@ def _batches(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
         yield objects[start : start + _BATCH]
 
 
-_looker: Looker | None = None
+@lru_cache(maxsize=1)  # one for the life of the worker process: loading the models takes a second
+def _looker(encoder: EncoderSpec) -> Looker:
+    return Looker(encoder=encoder)
 
 
-def _look(job: tuple[StoreSettings, list[StoredObject]], tick: Tick) -> tuple[list[dict[str, Any]], Counter[str]]:
-    global _looker  # one for the life of the worker process: loading the models takes a second
-    if _looker is None:
-        _looker = Looker()
-    settings, objects = job
+def _look(
+    job: tuple[EncoderSpec, StoreSettings, list[StoredObject]], tick: Tick
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    encoder, settings, objects = job
+    looker = _looker(encoder)
     store = ObjectStore(settings, Path.cwd())
     rows: list[dict[str, Any]] = []
     ended = Counter[str]()
@@ -121,7 +134,7 @@ def _look(job: tuple[StoreSettings, list[StoredObject]], tick: Tick) -> tuple[li
         try:
             if found.skip:
                 raise StoreProblem(settings.name, found.skip)
-            seen = _looker.look(store.read(found)).faces
+            seen = looker.look(store.read(found)).faces
             ended["scanned"] += 1
             rows += [_row(found.uri, number, face) for number, face in enumerate(seen)]
         except Refused as refused:
@@ -155,31 +168,35 @@ class HeadCount:
 
 
 def count_sources(
-    sources: Iterable[str], workers: int, begin: Callable[[int], Tick] = lambda n: lambda k: None
+    sources: Iterable[str],
+    workers: int,
+    begin: Callable[[int], Tick] = lambda n: lambda k: None,
+    encoder: EncoderSpec = SHIPPED,
 ) -> HeadCount:
     """Count the people in folders, URLs and faces Parquet files (those with a ``vector`` column) together.
 
     Raises:
-        BadSource: a source does not exist, or a Parquet file holds no vectors.
+        BadSource: a source does not exist, or a Parquet file holds no vectors, or those of another encoder.
+        BadEncoder: an encoder of one's own cannot be used.
     """
     expanded = expand_sources(sources)
     tables = [s for s in expanded if s.endswith(".parquet")]
-    found = find_faces([s for s in expanded if s not in tables], workers, begin)
-    frames = [pd.DataFrame(found.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name])]
-    frames += [_read_faces(path) for path in tables]
-    faces = pd.concat(frames, ignore_index=True) if len(tables) else frames[0]
-    vectors = _matrix(faces)
+    read = [_read_faces(path, encoder) for path in tables]
+    found = find_faces([s for s in expanded if s not in tables], workers, begin, encoder)
+    looked = pd.DataFrame(found.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name])
+    faces = pd.concat([looked, *read], ignore_index=True) if read else looked
+    vectors = _matrix(faces) if len(faces) else np.empty((0, vector_size(encoder)), np.float32)
     groups = pd.factorize(pd.MultiIndex.from_frame(faces[["uri", "frame_ms"]]))[0] if len(faces) else None
     try:
         people = count_people(vectors, frames=groups)
     except BadVectors as error:
         raise BadSource(f"{', '.join(tables)}: {error}") from error
     refused = {reason: n for reason, n in sorted(found.ended.items()) if reason != "scanned"}
-    images = found.ended["scanned"] + sum(frame["uri"].nunique() for frame in frames[1:])
+    images = found.ended["scanned"] + sum(frame["uri"].nunique() for frame in read)
     return HeadCount(images, len(faces), people, refused)
 
 
-def _read_faces(path: str) -> pd.DataFrame:
+def _read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
     wanted = ["uri", "frame_ms", "vector"]
     try:
         table = pq.read_table(path)
@@ -192,12 +209,27 @@ def _read_faces(path: str) -> pd.DataFrame:
     if "frame_ms" not in table.column_names:
         table = table.append_column("frame_ms", pa.array([0] * len(table), pa.int32()))
     frame: pd.DataFrame = table.select(wanted).to_pandas()
+    _check_encoder(path, (table.schema.metadata or {}).get(ENCODER_FIELD), frame, encoder)
     return frame
 
 
+def _check_encoder(path: str, said: bytes | None, faces: pd.DataFrame, encoder: EncoderSpec) -> None:
+    """Refuse vectors of another encoder than the one that counts: they cannot be compared."""
+    sizes = {np.size(v) for v in faces["vector"]}
+    if said is None and len(sizes) == 1 and sizes != {vector_size(SHIPPED)}:
+        raise BadSource(
+            f"{path} does not say which encoder made its vectors of {sizes.pop()} numbers (the shipped one's have "
+            f"{vector_size(SHIPPED)}); make it with `facewarden faces ... --encoder FILE.yaml --unsafe-include-vectors`"
+        )
+    key = said.decode() if said else ENCODER_KEY
+    if len(faces) and key != encoder.key:
+        raise BadSource(
+            f"{path} holds vectors of encoder {key}, and the count is by {encoder.key}: two encoders are mixed; count "
+            "each apart, with its own --encoder FILE.yaml"
+        )
+
+
 def _matrix(faces: pd.DataFrame) -> NDArray[np.float32]:
-    if faces.empty:
-        return np.empty((0, VECTOR_DIM), np.float32)
     sizes = {np.size(v) for v in faces["vector"]}
     if len(sizes) > 1:
         raise BadSource(f"vectors of different lengths {sorted(sizes)}: two encoders are mixed; count each apart")

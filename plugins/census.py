@@ -62,7 +62,7 @@ class _Likeness:
     """
 
     def __init__(self, run: Run, faces: pd.DataFrame) -> None:
-        found = run.vectors.read()
+        found = run.vectors.read(run.encoder.key, run.dimension)
         place = {face_id: i for i, face_id in enumerate(found.face_ids.tolist())}
         row = np.array([place.get(face_id, -1) for face_id in faces["face_id"]], dtype=np.int64)
         held = row >= 0

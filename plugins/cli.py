@@ -20,7 +20,7 @@ from plugins.cli_progress import counting
 EXIT_FAILED, EXIT_USAGE, EXIT_COVERAGE = 1, 2, 3
 _DEFAULT_POLICY = "cn-draft-2023"
 _OUR_PACKAGES = {"detectors", "expectations", "plugins"}
-_USAGE_PROBLEMS = {"SettingsProblem", "BadSource", "NoSuchRun", "UnknownPolicy"}
+_USAGE_PROBLEMS = {"SettingsProblem", "BadEncoder", "BadSource", "NoSuchRun", "UnknownPolicy"}
 
 
 class _Day(click.ParamType[date]):
@@ -49,6 +49,12 @@ _settings = click.option(
 _as_of = click.option("--as-of", type=_Day(), help="Judge as of this day (default: today where the controller is).")
 _format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
+)
+_encoder = click.option(
+    "--encoder",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.yaml",
+    help="A face encoder of your own: a file with the keys of the settings' `encoder`.",
 )
 _workers = click.option("--workers", type=click.IntRange(0), default=0, help="Worker processes (default: all cores).")
 
@@ -105,8 +111,11 @@ def scan(config: str, as_of: date | None, store: str | None, dry_run: bool, form
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Parquet file to write.")
 @click.option("--unsafe-include-vectors", is_flag=True, help="Add column `vector`: BIOMETRIC DATA, to measure with.")
+@_encoder
 @_workers
-def faces(sources: tuple[str, ...], out: Path, unsafe_include_vectors: bool, workers: int) -> None:
+def faces(
+    sources: tuple[str, ...], out: Path, unsafe_include_vectors: bool, encoder: Path | None, workers: int
+) -> None:
     """Only find faces: write a row per face (uri, face_no, box_xywh_px, score, quality, frame_ms).
 
     SOURCE is a folder, a file, any fsspec URL (s3://bucket/prefix), or @FILE: a list of them.
@@ -116,7 +125,7 @@ def faces(sources: tuple[str, ...], out: Path, unsafe_include_vectors: bool, wor
     from plugins.adhoc import find_faces
     from plugins.pool import worker_count
 
-    found = find_faces(sources, worker_count(workers), counting("looking at pictures"))
+    found = find_faces(sources, worker_count(workers), counting("looking at pictures"), _spec(encoder))
     if unsafe_include_vectors:
         click.echo(f"{out} will hold face vectors: biometric data; keep it as safe as the pictures", err=True)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -128,9 +137,10 @@ def faces(sources: tuple[str, ...], out: Path, unsafe_include_vectors: bool, wor
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--policy", default=_DEFAULT_POLICY, show_default=True, help="Whose threshold to compare with.")
+@_encoder
 @_workers
 @_format
-def count(sources: tuple[str, ...], policy: str, workers: int, form: str) -> None:
+def count(sources: tuple[str, ...], policy: str, encoder: Path | None, workers: int, form: str) -> None:
     """Count the people in folders, URLs or faces Parquet files, as an interval, and compare with a policy's threshold.
 
     SOURCE is a folder, a file, any fsspec URL, a Parquet file of `facewarden faces --unsafe-include-vectors`, or @FILE.
@@ -140,7 +150,7 @@ def count(sources: tuple[str, ...], policy: str, workers: int, form: str) -> Non
     from plugins.pool import worker_count
 
     threshold = load_policy(policy).threshold
-    counted = count_sources(sources, worker_count(workers), counting("looking at pictures"))
+    counted = count_sources(sources, worker_count(workers), counting("looking at pictures"), _spec(encoder))
     people = counted.people
     _print(
         {
@@ -265,6 +275,14 @@ def _request(config: str, as_of: date | None, kind: str, store: str | None, run_
     day = as_of or now.date()
     name = f"{kind}-{day.isoformat()}-{now:%Y%m%dT%H%M%S}" if run_id is None else run_id
     return RunRequest(str(Path(config).absolute()), name, day, store)
+
+
+def _spec(encoder: Path | None) -> Any:
+    """Describe the encoder of a command: the one in the file, else the shipped one."""
+    from detectors.encoder import SHIPPED
+    from plugins.encoder_settings import read_encoder
+
+    return read_encoder(encoder) if encoder else SHIPPED
 
 
 def _headline(report: dict[str, Any]) -> dict[str, Any]:

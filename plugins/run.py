@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.look import VECTOR_DIM
+from detectors.encoder import SHIPPED, EncoderSpec, vector_size
+from detectors.look import detector_key
 from plugins.evidence import Evidence, safe_name
 from plugins.keys import Keyring
 from plugins.request import RunRequest
@@ -52,14 +53,34 @@ class Run:
         """The sealed vectors of the organisation."""
         return VectorStore(self.settings.resolved(self.settings.vectors.url), self.keyring)
 
+    @cached_property
+    def encoder(self) -> EncoderSpec:
+        """The face encoder: the one that the settings describe, else the shipped one.
+
+        Raises:
+            BadEncoder: the settings describe one whose file is not there, or is another.
+        """
+        given = self.settings.encoder
+        return given.spec(self.settings.folder) if given else SHIPPED
+
+    @cached_property
+    def detector_key(self) -> str:
+        """What decides what a look finds: ``detectors.look.detector_key`` of this run's encoder."""
+        return detector_key(self.encoder)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a face vector has."""
+        return vector_size(self.encoder)
+
     def database(self, holding: DatabaseSettings) -> TableStore:
         """Open a database's tables."""
         return TableStore(holding, self.keyring, self.settings.folder, self.settings.controller.zone)
 
     def templates(self, holding: DatabaseSettings) -> NDArray[np.float32]:
         """Read a database's templates of own make, (n, D) float32 unit vectors: biometric data, never kept."""
-        pages = [vectors for _, vectors in self.database(holding).templates()]
-        return np.concatenate(pages) if pages else np.empty((0, VECTOR_DIM), np.float32)
+        pages = [vectors for _, vectors in self.database(holding).templates(self.dimension)]
+        return np.concatenate(pages) if pages else np.empty((0, self.dimension), np.float32)
 
     def pictures(self, holding: StoreSettings | DatabaseSettings) -> PictureStore:
         """Open a store, or a database, as a list of pictures."""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from detectors.errors import Refusal, Refused
-from detectors.look import VECTOR_DIM, Look, Looker, SeenFace, detector_key
+from detectors.look import Look, Looker, SeenFace
 from expectations.columns import FACES, OBJECTS
 from plugins.evidence import Fragment
 from plugins.run import Run
@@ -67,7 +67,7 @@ class _Known:
     """What the evidence, and the parts that no commit has taken in, say of objects already looked at."""
 
     def __init__(self, run: Run) -> None:
-        self._key = detector_key()
+        self._key = run.detector_key
         self._held = run.vectors.parts()
         parts = run.evidence.parts()
         objects = run.evidence.objects(sum(parts.values(), Fragment()))
@@ -117,7 +117,7 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
         rows += noted
         plan.samples[holding.name] = todo[:: max(1, len(todo) // _SAMPLES)][:_SAMPLES]
         for chunk in _chunks(todo, run.settings.scan.chunk_objects):
-            name = _chunk_name(chunk)
+            name = _chunk_name(chunk, run.detector_key)
             plan.chunks[name] = len(chunk)
             if not dry:
                 body = json.dumps([asdict(o) for o in chunk], default=str).encode()
@@ -139,7 +139,7 @@ def _compare(
             continue
         if found.skip:
             coverage.counts["skipped"] += 1
-            rows.append(_row(found, status="skipped", reason=found.skip))
+            rows.append(_row(found, run.detector_key, status="skipped", reason=found.skip))
         elif verdict := known.verdict(found):
             coverage.counts[verdict] += 1
         else:
@@ -147,7 +147,7 @@ def _compare(
             coverage.bytes_todo += max(0, found.size_bytes)
     for uri in sorted(known.uris(holding.name) - listed):
         coverage.counts["gone"] += 1
-        rows.append(_row(StoredObject(holding.name, uri, "", 0), status="gone"))
+        rows.append(_row(StoredObject(holding.name, uri, "", 0), run.detector_key, status="gone"))
     return todo, rows
 
 
@@ -181,9 +181,9 @@ def _chunks(objects: list[StoredObject], size: int) -> Iterator[list[StoredObjec
         yield objects[start : start + size]
 
 
-def _chunk_name(chunk: list[StoredObject]) -> str:
+def _chunk_name(chunk: list[StoredObject], detector_key: str) -> str:
     """Name a chunk by its content, so that the same work has the same name in every try."""
-    text = "\n".join([chunk[0].store, detector_key(), *(f"{o.uri}\t{o.version}" for o in chunk)])
+    text = "\n".join([chunk[0].store, detector_key, *(f"{o.uri}\t{o.version}" for o in chunk)])
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
@@ -192,8 +192,9 @@ def _chunk_name(chunk: list[StoredObject]) -> str:
 
 @dataclass(slots=True)
 class _Part:
-    """Rows that will be published together."""
+    """Rows that will be published together, and the key of the detectors that looked."""
 
+    detector_key: str
     objects: list[dict[str, Any]] = field(default_factory=list)
     faces: list[dict[str, Any]] = field(default_factory=list)
     vectors: list[Any] = field(default_factory=list)
@@ -225,7 +226,7 @@ def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None]
     store = run.pictures(holding)
     taken = {name: part for name, part in run.evidence.parts().items() if name.startswith(chunk)}
     done = set(run.evidence.read_fragment("objects", sum(taken.values(), Fragment()))["uri"])
-    ended, number, part = Counter[str](), len(taken), _Part()
+    ended, number, part = Counter[str](), len(taken), _Part(run.detector_key)
     for found in objects:
         if found.uri in done:
             tick(1)
@@ -233,7 +234,7 @@ def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None]
         ended[_look_at(found, store, looker, part, _Clock(holding, run.settings.controller.zone))] += 1
         if part.is_due:
             _publish(run, f"{chunk}-{number}", part)
-            number, part = number + 1, _Part()
+            number, part = number + 1, _Part(run.detector_key)
         tick(1)
     if part.objects:
         _publish(run, f"{chunk}-{number}", part)
@@ -285,17 +286,16 @@ def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Pa
         status, reason = "quarantined", "error"
     captured_at, captured_from = clock.captured(found, look)
     faces = look.faces if look else ()
-    part.objects.append(
-        _row(found, status=status, reason=reason, media_type=look.media_type if look else None, faces=len(faces))
-        | {"captured_at": captured_at, "captured_from": captured_from}
-    )
+    row = _row(found, part.detector_key, status=status, reason=reason, faces=len(faces))
+    row["media_type"] = look.media_type if look else None
+    part.objects.append(row | {"captured_at": captured_at, "captured_from": captured_from})
     for seen in faces:
         part.faces.append(_face_row(found, seen))
         part.vectors.append(seen.vector)
     return status
 
 
-def _row(found: StoredObject, *, status: str, **more: Any) -> dict[str, Any]:
+def _row(found: StoredObject, detector_key: str, *, status: str, **more: Any) -> dict[str, Any]:
     given = {
         "store": found.store,
         "uri": found.uri,
@@ -304,7 +304,7 @@ def _row(found: StoredObject, *, status: str, **more: Any) -> dict[str, Any]:
         "subject_ref": found.subject_ref,
         "status": status,
         "faces": 0,
-        "detector_key": detector_key(),
+        "detector_key": detector_key,
     }
     return dict.fromkeys(OBJECTS.names) | given | more
 
@@ -330,8 +330,8 @@ def _publish(run: Run, name: str, part: _Part) -> None:
     day, store = run.request.as_of, part.objects[0]["store"]
     if part.faces:
         ids = np.array([f["face_id"] for f in part.faces], dtype=np.str_)
-        values = np.asarray(part.vectors, dtype=np.float32).reshape(-1, VECTOR_DIM)
-        run.vectors.write(name, day, FaceVectors(ids, values))
+        vectors = FaceVectors(ids, np.asarray(part.vectors, dtype=np.float32))
+        run.vectors.write(name, day, vectors, run.encoder.key)
     write = run.evidence.write_table
     files = {
         "objects": [write("objects", pd.DataFrame(part.objects), store, day, name)],

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from plugins.encoder_settings import EncoderSettings
 from plugins.settings_file import SettingsProblem, nearest, problem_lines, read_mapping
 from plugins.stores.capture import pattern_regex
 from plugins.stores.scrubbing import redact, scrub
@@ -33,6 +34,7 @@ __all__ = [
     "ConsentSettings",
     "Controller",
     "DatabaseSettings",
+    "EncoderSettings",
     "Retention",
     "ScanSettings",
     "Settings",
@@ -256,6 +258,7 @@ class Settings(_Frozen):
     coverage_floor: float = Field(default=0.95, ge=0, le=1)
     vectors: VectorSettings = VectorSettings()
     scan: ScanSettings = ScanSettings()
+    encoder: EncoderSettings | None = None
     stores: tuple[StoreSettings, ...] = ()
     databases: tuple[DatabaseSettings, ...] = ()
     consents: tuple[ConsentSettings, ...] = ()
@@ -283,8 +286,8 @@ class Settings(_Frozen):
 
         Where results go, how the work is cut up and who answers for it leave the hash alone. SHA-256, 64 hex digits.
         """
-        outside = {"evidence", "reports", "secrets", "vectors"}
-        content = self.model_dump(mode="json", exclude=outside)
+        outside = dict.fromkeys(("evidence", "reports", "secrets", "vectors"), True)
+        content = self.model_dump(mode="json", exclude={**outside, "encoder": {"licence"}})
         content["controller"] = self.controller.timezone
         content["scan"] = {"max_pixels": self.scan.max_pixels, "max_seconds": self.scan.max_seconds}
         for entry in (*content["stores"], *content["databases"], *content["consents"]):

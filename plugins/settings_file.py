@@ -43,8 +43,17 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read_mapping(path: Path) -> tuple[dict[str, Any], yaml.Node]:
+def read_mapping(
+    path: Path,
+    keys: str = "`controller:` and `stores:`",
+    hint: str = "start from facewarden.example.yaml, or name another file with -c",
+) -> tuple[dict[str, Any], yaml.Node]:
     """Read a YAML file whose top is a mapping; give it plain and as nodes that know their lines.
+
+    Args:
+        path: of the file.
+        keys: some that it must hold, for messages.
+        hint: what to do when it cannot be read.
 
     Raises:
         SettingsProblem: the file is missing, unreadable, not YAML, has a key twice, or is not a mapping.
@@ -59,11 +68,10 @@ def read_mapping(path: Path) -> tuple[dict[str, Any], yaml.Node]:
     except (yaml.YAMLError, UnicodeDecodeError):
         raise SettingsProblem(path.name, ("holds characters that are not text in UTF-8; save it as UTF-8",)) from None
     except OSError as error:
-        hint = "start from facewarden.example.yaml, or name another file with -c"
         raise SettingsProblem(str(path), (f"cannot be read ({error.strerror}); {hint}",)) from None
     if not isinstance(content, dict) or node is None:
         came = "is empty" if content is None else f"holds a {type(content).__name__}"
-        raise SettingsProblem(path.name, (f"{came}; it must hold keys such as `controller:` and `stores:`",))
+        raise SettingsProblem(path.name, (f"{came}; it must hold keys such as {keys}",))
     return content, node
 
 

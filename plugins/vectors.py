@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.look import VECTOR_DIM
+from detectors.encoder import ENCODER_KEY
 from plugins.evidence import Evidence
 from plugins.keys import Keyring
 
@@ -44,27 +46,30 @@ class VectorStore:
         self._files = Evidence(url)
         self._keyring = keyring
 
-    def write(self, part: str, made_on: date, vectors: FaceVectors) -> None:
-        """Seal the vectors of one looked-at part."""
+    def write(self, part: str, made_on: date, vectors: FaceVectors, encoder_key: str) -> None:
+        """Seal the vectors of one looked-at part, with the key of the encoder that made them."""
         plain = io.BytesIO()
-        np.savez(plain, face_ids=vectors.face_ids, values=vectors.values)
+        np.savez(plain, face_ids=vectors.face_ids, values=vectors.values, encoder=np.array(encoder_key))
         self._files.publish(f"{_FOLDER}/{made_on.isoformat()}_{part}", self._keyring.seal(plain.getvalue()))
 
-    def read(self) -> FaceVectors:
-        """Open all sealed vectors.
+    def read(self, encoder_key: str, dimension: int) -> FaceVectors:
+        """Open the sealed vectors of one encoder; those of others cannot be compared with them and are left alone.
+
+        Args:
+            encoder_key: ``EncoderSpec.key`` of the encoder.
+            dimension: how many numbers its vectors have.
 
         Raises:
             KeyProblem: they were sealed with another secret.
         """
-        ids: list[NDArray[np.str_]] = [np.array([], dtype=np.str_)]
-        values: list[NDArray[np.float32]] = []
+        ids, values = [np.array([], dtype=np.str_)], [np.empty((0, dimension), np.float32)]
         for name in self._files.names(_FOLDER):
             plain = io.BytesIO(self._keyring.unseal(self._files.read_bytes(f"{_FOLDER}/{name}")))
             with np.load(plain, allow_pickle=False) as found:
-                ids.append(found["face_ids"])
-                values.append(found["values"])
-        kept = [v for v in values if len(v)]
-        return FaceVectors(np.concatenate(ids), np.concatenate(kept) if kept else np.empty((0, VECTOR_DIM), np.float32))
+                if _encoder_of(found) == encoder_key:
+                    ids.append(found["face_ids"])
+                    values.append(found["values"])
+        return FaceVectors(np.concatenate(ids), np.concatenate(values))
 
     def parts(self) -> set[str]:
         """Name the parts whose vectors are still held."""
@@ -90,3 +95,8 @@ class VectorStore:
         return VectorFootprint(
             len(names), self._files.size_bytes(), names[0].split("_", 1)[0] if names else None, self._keyring.key_id
         )
+
+
+def _encoder_of(found: Mapping[str, NDArray[Any]]) -> str:
+    # Parts from before encoders could be chosen say nothing: they are the shipped one's.
+    return str(found["encoder"]) if "encoder" in found else ENCODER_KEY

@@ -38,7 +38,7 @@ def picture_with_dots(points: NDArray[np.float64], radius: float) -> NDArray[np.
 
 
 def centre(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    y, x = np.mgrid[0:150, 0:150]
+    y, x = np.indices(weight.shape)
     result: NDArray[np.float64] = np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
     return result
 
@@ -61,6 +61,27 @@ def test_keypoints_come_to_lie_on_the_template(scale: float, degrees: float, shi
     for channel in range(3):
         assert np.abs(centre(np.clip(crop[..., channel] - white, 20, None) - 20) - TEMPLATE[channel]).max() < 0.35
     assert np.abs(centre(np.clip(white, 20, None) - 20) - TEMPLATE[3]).max() < 0.35
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.2], ids=["as large as the crop", "far larger"])
+def test_another_encoder_has_its_own_template_and_size(scale: float) -> None:
+    wanted = ((38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (56.1, 92.3))
+    points = turned(np.array(wanted), scale, 20.0, (450.0, 300.0))
+    [crop] = crop_faces(picture_with_dots(points, 3 * scale), [face_at(points)], wanted, 112).astype(float)
+    assert crop.shape == (112, 112, 3)
+    white = crop.min(axis=2)
+    for channel in range(3):
+        dot = np.clip(crop[..., channel] - white, 20, None) - 20
+        assert np.abs(centre(dot) - wanted[channel]).max() < 0.35
+
+
+def test_without_keypoints_the_box_fills_the_crop_of_any_size() -> None:
+    picture = np.zeros((300, 300, 3), np.uint8)
+    picture[100:180, 50:90], picture[100:180, 90:130] = 255, 100
+    face = Face(np.array([50, 100, 80, 80], np.float32), np.full((6, 2), 90, np.float32), 0.9, 1.0)
+    [crop] = crop_faces(picture, [face], size=64)
+    assert crop.shape == (64, 64, 3)
+    assert (crop[2:-2, 2:30] == 255).all() and (crop[2:-2, 34:-2] == 100).all(), "the white half and the grey one"
 
 
 def test_a_far_larger_face_is_averaged_not_sampled() -> None:

@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from detectors.encoder import ENCODER_KEY
+from plugins.encoder_settings import read_encoder
+from tests.encoders import random_features, write_encoder, write_settings
 from tests.organisation import Organisation, jpeg
 
 COMMAND = str(Path(sys.executable).parent / "facewarden")
@@ -122,7 +125,9 @@ def faces_file(path: Path, **columns: list[object]) -> Path:
     [
         pytest.param({"uri": ["a"]}, "--unsafe-include-vectors", id="without vectors"),
         pytest.param({"uri": ["a", "b"], "vector": [[1.0] * 128, [1.0] * 64]}, "two encoders are mixed", id="mixed"),
-        pytest.param({"uri": ["a"], "vector": [[1.0] * 64]}, "128", id="wrong dimension"),
+        pytest.param(
+            {"uri": ["a"], "vector": [[1.0] * 64]}, "--encoder FILE.yaml", id="64 numbers of nobody knows what"
+        ),
         pytest.param({"uri": ["a"], "vector": [[float("nan")] * 128]}, "not finite", id="not a number"),
         pytest.param({"uri": ["a"], "vector": [[0.0] * 128]}, "no length", id="zero"),
     ],
@@ -132,6 +137,92 @@ def test_bad_vectors_are_refused_in_one_line(columns: dict[str, list[object]], s
     assert done.returncode == 2
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def own(album: Path) -> Path:
+    """The settings file of an encoder of 64 numbers, its model named relative to it."""
+    folder = album.parent / "own"
+    folder.mkdir()
+    write_encoder(folder / "own.onnx", random_features(64))
+    return write_settings(folder / "own.yaml", Path("own.onnx"))
+
+
+@pytest.fixture(scope="module")
+def found_by_own(album: Path, own: Path) -> Path:
+    out = album.parent / "own.parquet"
+    done = call("faces", album, "--out", out, "--unsafe-include-vectors", "--encoder", own)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_faces_are_encoded_by_an_encoder_of_ones_own_and_the_file_says_by_which(
+    found: Path, found_by_own: Path, own: Path, album: Path
+) -> None:
+    shipped, table = pq.read_table(found), pq.read_table(found_by_own)
+    assert np.array(table["vector"].to_pylist()).shape == (3, 64)
+    assert table.drop(["vector"]).equals(shipped.drop(["vector"])), "the same faces"
+    assert shipped.schema.metadata[b"facewarden.encoder"].decode() == ENCODER_KEY
+    key = read_encoder(own).key
+    assert table.schema.metadata[b"facewarden.encoder"].decode() == key
+    out = album.parent / "own-plain.parquet"
+    assert call("faces", album, "--out", out, "--encoder", own).returncode == 0
+    assert pq.read_schema(out).metadata[b"facewarden.encoder"].decode() == key
+
+
+@pytest.mark.parametrize(
+    "asked", ["both files", "the other's file", "the shipped one's file", "a file that says nothing"]
+)
+def test_vectors_of_two_encoders_are_never_counted_together(
+    asked: str, found: Path, found_by_own: Path, own: Path, tmp_path: Path
+) -> None:
+    silent = faces_file(tmp_path / "silent.parquet", uri=["a"], vector=[[1.0] * 128])
+    words = {
+        "both files": [found, found_by_own],
+        "the other's file": [found_by_own],
+        "the shipped one's file": [found, "--encoder", own],
+        "a file that says nothing": [silent, "--encoder", own],
+    }[asked]
+    done = call("count", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "two encoders are mixed" in done.stderr and "--encoder" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_vectors_of_the_shipped_length_that_say_nothing_are_taken_for_the_shipped_ones(
+    found: Path, tmp_path: Path
+) -> None:
+    silent = tmp_path / "silent.parquet"
+    pq.write_table(pq.read_table(found).replace_schema_metadata(None), silent)
+    assert json.loads(call("count", silent, "--format", "json").stdout)["faces"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param({"file": "none.onnx"}, "none.onnx cannot be read (No such file or directory)", id="no model"),
+        pytest.param({"file": "own.yaml"}, "own.yaml is no model that onnxruntime can run", id="not ONNX"),
+        pytest.param({"sha256": "0" * 64}, "but `sha256` says 0000000000000000…; it was refused", id="wrong hash"),
+        pytest.param({"size_px": 128}, "own.onnx takes pixels float (N, 3, 112, 112); one input of", id="wrong size"),
+        pytest.param({"template": [[0, 0]] * 4}, "bad.yaml: the file: template is no upright face", id="template"),
+        pytest.param({"licens": "x"}, "bad.yaml: licens: unknown key; did you mean `licence`? (line 4)", id="key"),
+        pytest.param({"profile": "none.json"}, "none.json; correct `profile`", id="no profile"),
+        pytest.param(None, "bad.yaml: is empty; it must hold keys such as `file:` and `licence:`", id="empty"),
+    ],
+)
+def test_an_encoder_that_cannot_be_used_ends_with_2_and_one_line(
+    change: dict[str, object] | None, says: str, own: Path, album: Path
+) -> None:
+    bad = own.parent / "bad.yaml"
+    write_settings(bad, Path("own.onnx"), **(change or {}))
+    if change is None:
+        bad.write_text("")
+    out = album.parent / "never.parquet"
+    done = call("faces", album, "--out", out, "--encoder", bad)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not out.exists()
 
 
 def test_a_scan_its_dry_run_a_judgement_and_the_reports(organisation: Organisation) -> None:

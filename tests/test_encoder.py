@@ -91,7 +91,7 @@ def test_other_crops_are_refused(encoder: FaceEncoder, crops: NDArray[np.uint8])
 
 def test_without_its_model_there_is_no_encoder(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing):
-        FaceEncoder(tmp_path)
+        FaceEncoder(folder=tmp_path)
 
 
 def test_the_key_names_the_weights() -> None:

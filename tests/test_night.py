@@ -12,13 +12,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
-from detectors.look import Looker
+from detectors.encoder import ENCODER_KEY, BadEncoder
+from detectors.look import Looker, detector_key
 from plugins import nightly, tasks
 from plugins.evidence import Evidence
 from plugins.request import RunRequest
 from plugins.run import Run
 from plugins.scan import plan_scan
+from tests.encoders import random_features, settings_of, write_encoder
 from tests.organisation import AS_OF, Organisation
 
 CLOCK = datetime(2026, 10, 20, 18, tzinfo=UTC)
@@ -109,6 +112,65 @@ def test_only_what_changed_is_looked_at_and_what_went_leaves_the_census(organisa
     assert not current["objects"]["uri"].str.endswith("/a.jpg").any()
     assert not current["faces"]["uri"].str.endswith("/a.jpg").any()
     assert report["filing"] == [] or report["filing"][0]["rule"] != "threshold_filing"
+
+
+def with_encoder(organisation: Organisation, **changes: object) -> None:
+    """Have the organisation use an encoder of its own, of 64 numbers."""
+    settings = yaml.safe_load(organisation.settings.read_text(encoding="utf-8"))
+    write_encoder(organisation.folder / "own.onnx", random_features(64))
+    settings["encoder"] = settings_of("own.onnx", **changes)
+    organisation.settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+
+def looked(organisation: Organisation) -> Run:
+    tasks.look(organisation.request(), list(tasks.plan(organisation.request()).chunks))
+    return Run(organisation.request())
+
+
+def test_an_encoder_of_ones_own_looks_and_its_vectors_are_stored(organisation: Organisation) -> None:
+    with_encoder(organisation)
+    run = looked(organisation)
+    faces = run.evidence.read_fragment("faces", run.evidence.pending(run.folder).fragment)
+    held = run.vectors.read(run.encoder.key, run.dimension)
+    assert held.values.shape == (4, 64)
+    assert sorted(held.face_ids) == sorted(faces["face_id"])
+    assert run.vectors.read(ENCODER_KEY, 128).values.shape == (0, 128)
+    objects = run.evidence.read_fragment("objects", run.evidence.pending(run.folder).fragment)
+    assert set(objects["detector_key"]) == {detector_key(run.encoder)} != {detector_key()}
+    assert plan_scan(Run(organisation.request()), dry=True).objects_todo == 0
+    [access] = run.whole.databases
+    assert run.templates(access).shape == (0, 64), "the 128 numbers in the database are of another make"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"mirror": False}, {"scale": 0.5}, None], ids=["mirror", "scale", "the shipped one"]
+)
+def test_when_the_encoder_changes_every_picture_is_looked_at_again_and_old_vectors_count_no_more(
+    changes: dict[str, object] | None, organisation: Organisation
+) -> None:
+    shipped = organisation.settings.read_text(encoding="utf-8")
+    with_encoder(organisation)
+    before = looked(organisation)
+    if changes is None:
+        organisation.settings.write_text(shipped, encoding="utf-8")
+    else:
+        with_encoder(organisation, **changes)
+    assert len(Run(organisation.request()).vectors.read(Run(organisation.request()).encoder.key, 64)) == 0
+    assert plan_scan(Run(organisation.request()), dry=True).objects_todo == 7
+    after = looked(organisation)
+    new, old = (run.vectors.read(run.encoder.key, run.dimension) for run in (after, before))
+    assert sorted(new.face_ids) == sorted(old.face_ids)
+    assert (len(new), new.values.shape[1], old.values.shape[1]) == (4, 64 if changes else 128, 64)
+
+
+def test_an_encoder_that_is_not_there_stops_the_night_before_it_begins(organisation: Organisation) -> None:
+    with_encoder(organisation)
+    (organisation.folder / "own.onnx").unlink()
+    with pytest.raises(BadEncoder, match=r"own\.onnx cannot be read"):
+        tasks.plan(organisation.request())
+    with_encoder(organisation, sha256="0" * 64)
+    with pytest.raises(BadEncoder, match="but `sha256` says 0000000000000000"):
+        tasks.plan(organisation.request())
 
 
 def test_vectors_are_shredded_in_time_and_their_pictures_looked_at_again(organisation: Organisation) -> None:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from plugins.settings import Settings, SettingsProblem, load_settings
+from tests.encoders import settings_of
 
 ROOT = Path(__file__).parents[1]
 SMALL = """
@@ -104,6 +105,11 @@ def test_one_store_is_chosen_by_name_or_several_by_what_names_begin_with(load):
 
 TABLE = {"table": "t", "template": "v"}
 COLUMNS = {"subject": "a", "purpose": "b", "kind": "c", "granted_at": "d"}
+ENCODER = settings_of("models/own.onnx")
+
+
+def without(content: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != key}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +210,35 @@ COLUMNS = {"subject": "a", "purpose": "b", "kind": "c", "granted_at": "d"}
             "consents[0].columns.grantedat: unknown key; did you mean `granted_at`?",
             id="unknown column",
         ),
+        pytest.param(
+            {"encoder": {**ENCODER, "sizepx": 3}},
+            "encoder.sizepx: unknown key; did you mean `size_px`?",
+            id="encoder's key",
+        ),
+        pytest.param(
+            {"encoder": without(ENCODER, "licence")}, "encoder.licence: is missing; it must be given", id="licence"
+        ),
+        pytest.param({"encoder": {**ENCODER, "licence": " "}}, "encoder: licence is empty", id="empty licence"),
+        pytest.param({"encoder": {**ENCODER, "sha256": "abc"}}, "encoder.sha256: string should match", id="no hash"),
+        pytest.param(
+            {"encoder": {**ENCODER, "colours": "grb"}}, "encoder.colours: input should be 'rgb' or 'bgr'", id="colours"
+        ),
+        pytest.param({"encoder": {**ENCODER, "mean": [1, 2]}}, "encoder.mean[2]: is missing", id="two means"),
+        pytest.param(
+            {"encoder": {**ENCODER, "scale": 0}},
+            "encoder: mean and scale must be finite numbers, and scale not 0",
+            id="scale 0",
+        ),
+        pytest.param(
+            {"encoder": {**ENCODER, "template": ENCODER["template"][:3]}},
+            "encoder.template[3]: is missing",
+            id="three points",
+        ),
+        pytest.param(
+            {"encoder": {**ENCODER, "template": ENCODER["template"][::-1]}},
+            "encoder: template is no upright face",
+            id="upside down",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(problems_of, change, says):
@@ -300,10 +335,23 @@ def test_variables_stay_unread_until_a_store_is_opened(load, monkeypatch):
         pytest.param({"controller__timezone": "Europe/Berlin"}, False, id="time zone"),
         pytest.param({"scan": {"max_pixels": 5}}, False, id="a limit"),
         pytest.param({"coverage_floor": 0.5}, False, id="the floor"),
+        pytest.param({"encoder": ENCODER}, False, id="another encoder"),
     ],
 )
 def test_the_digest_changes_with_what_decides_the_outcome(load, change, same):
     assert (load(changed(**change)).digest() == load(SMALL).digest()) is same
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        pytest.param({"licence": "other"}, True, id="its licence"),
+        pytest.param({"scale": 2}, False, id="its scale"),
+        pytest.param({"sha256": "1" * 64}, False, id="its hash"),
+    ],
+)
+def test_the_digest_changes_with_what_decides_the_vectors(load, change, same):
+    assert (load(changed(encoder={**ENCODER, **change})).digest() == load(changed(encoder=ENCODER)).digest()) is same
 
 
 def test_a_new_password_is_the_same_store(load):
@@ -329,10 +377,21 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 
 def test_every_key_is_explained_on_the_page_and_nothing_else_is():
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    rows = set(re.findall(r"^\| `([a-z_.]+)` \|", page, flags=re.MULTILINE))
+    rows = set(re.findall(r"^\| `([a-z0-9_.]+)` \|", page, flags=re.MULTILINE))
     explained = {part for row in rows for part in row.split(".")} | {"retention", "scan", "vectors"}
     assert keys_of(Settings) - explained == set()
     assert explained - keys_of(Settings) == set()
+
+
+def test_the_encoders_of_the_page_and_of_the_example_can_be_described(load):
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```yaml\n(encoder:.*?)```", page, flags=re.DOTALL)
+    example = (ROOT / "facewarden.example.yaml").read_text(encoding="utf-8")
+    [lines] = re.findall(r"^# encoder:.*?(?=^$)", example, flags=re.MULTILINE | re.DOTALL)
+    for text in (block, re.sub(r"^# ", "", lines, flags=re.MULTILINE)):
+        settings = load(SMALL + text.replace("64 hex digits, from sha256sum", "a" * 64))
+        assert settings.encoder.mean == (127.5, 127.5, 127.5)
+        assert settings.encoder.scale[0] == pytest.approx(1 / 127.5)
 
 
 def test_every_key_stands_in_the_example_with_a_default_that_is_true():

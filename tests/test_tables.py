@@ -501,6 +501,15 @@ def test_bad_templates_are_counted_by_reason_and_never_raised(database, open_sto
     assert dict(store.bad_templates) == {"wrong length": 2, "is not float32": 1, "all zeros": 1, "not finite": 2}
 
 
+def test_templates_have_the_length_of_the_encoder_in_use(database, open_store):
+    short, long = np.ones(64, np.float32), unit(1)
+    rows = [person(n, template=t.tobytes()) for n, t in enumerate([short, long])]
+    database.fill(people(), rows)
+    store = open_store(MAPPED)
+    [(refs, vectors)] = list(store.templates(64))
+    assert (len(refs), vectors.shape, dict(store.bad_templates)) == (1, (1, 64), {"wrong length": 1})
+
+
 def test_templates_of_other_make_are_only_counted(database, open_store):
     rows = [person(n, template=b"opaque" if n < 3 else None) for n in range(5)]
     database.fill(people(), rows)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import tzinfo
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 OWN = "own"
-# Length of the vectors of this tool's encoder (detectors/encoder.py): templates of another length are not its own.
+# Length of the vectors of the shipped encoder (detectors/encoder.py).
 TEMPLATE_DIM = 128
 
 
@@ -158,16 +159,21 @@ class TableStore:
 
     # -- templates -----------------------------------------------------------------------------------------------------
 
-    def templates(self) -> Iterator[tuple[Sequence[str], NDArray[np.float32]]]:
+    def templates(self, dimension: int = TEMPLATE_DIM) -> Iterator[tuple[Sequence[str], NDArray[np.float32]]]:
         """Read the templates that this tool's encoder made; those that are none are counted in ``bad_templates``.
 
+        Args:
+            dimension: of the encoder's vectors; templates of another length are not its own.
+
         Yields:
-            ``subject_ref`` of n people and their (n, 128) float32 unit vectors. Biometric data.
+            ``subject_ref`` of n people and their (n, dimension) float32 unit vectors. Biometric data.
         """
         self.bad_templates.clear()
-        return self._rows.every(self._templates_of)
+        return self._rows.every(partial(self._templates_of, dimension))
 
-    def _templates_of(self, table: TableSettings) -> Iterator[tuple[Sequence[str], NDArray[np.float32]]]:
+    def _templates_of(
+        self, dimension: int, table: TableSettings
+    ) -> Iterator[tuple[Sequence[str], NDArray[np.float32]]]:
         if not table.template or table.template_encoder != OWN:
             return
         rows = self._rows
@@ -177,7 +183,7 @@ class TableStore:
             refs, vectors = [], []
             for row in page:
                 try:
-                    vector = to_vector(row.f_template, table.template_encoding, TEMPLATE_DIM)
+                    vector = to_vector(row.f_template, table.template_encoding, dimension)
                 except ValueError as error:
                     self.bad_templates[str(error)] += 1
                     continue
