@@ -48,11 +48,60 @@ class Face:
     quality: float
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Sightings:
+    """Faces to count people in: their vectors, and what a store knows of each. Biometric data.
+
+    Attributes:
+        vectors: (N, D) floating; any length but zero.
+        frames: (N,) int64, a number per picture or video frame; faces in one frame are two people.
+        quality: (N,) in [0, 1], as ``quality`` grades them; None counts every face as usable.
+        subjects: (N,) int64, a number per data subject that a face is filed under; -1 under nobody.
+        cameras: (N,) int64, a number per camera; -1 when not from a camera. Goes with ``seconds``.
+        seconds: (N,) float64, when the frame was taken, on any clock; NaN when not known.
+    """
+
+    vectors: NDArray[np.floating]
+    frames: NDArray[np.integer] | None = None
+    quality: NDArray[np.floating] | None = None
+    subjects: NDArray[np.integer] | None = None
+    cameras: NDArray[np.integer] | None = None
+    seconds: NDArray[np.floating] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """How many groups a plain clustering would print at one match threshold.
+
+    Attributes:
+        strictness: the threshold, in deviations above a face's own strangers (see ``cohort``).
+        groups: about how many groups faces fall in there.
+        false_merge: share of the joined pairs that are two people, as estimated on this collection.
+        false_split: share of the pairs of one person that are not joined, likewise.
+    """
+
+    strictness: float
+    groups: float
+    false_merge: float
+    false_split: float
+
+
 @dataclass(frozen=True, slots=True)
 class PeopleCount:
     """How many different people, as an interval: never one bare number.
 
     ``low`` <= ``best`` <= ``high``; the truth lies within with probability ``confidence``.
+
+    Attributes:
+        known: people who are filed as data subjects, within ``best``; each counts as one.
+        unknown_low: fewest people among the faces that are filed under nobody and are none of the known.
+        unknown_best: the most likely number of them.
+        unknown_high: the most of them.
+        unusable: faces too small or blurred to be told apart; they widen the interval.
+        calibrated: whether the collection looks like what the calibration was made on, from 0 (no) to 1 (yes).
+        lone_share_high: upper bound of the share of faces whose person has just this one face.
+        curve: what plain clustering would print by threshold, and how wrong it would be.
+        notes: why the interval is wide, in words for the report.
     """
 
     low: int
@@ -61,3 +110,11 @@ class PeopleCount:
     confidence: float
     method: str
     notes: tuple[str, ...] = field(default=())
+    known: int = 0
+    unknown_low: int = 0
+    unknown_best: int = 0
+    unknown_high: int = 0
+    unusable: int = 0
+    calibrated: float = 1.0
+    lone_share_high: float = 1.0
+    curve: tuple[CurvePoint, ...] = field(default=())
