@@ -1,108 +1,153 @@
-"""The arithmetic of look-alikes: from how many a face has at a threshold to how many people there are."""
+"""Counts every face's look-alikes at several strictnesses: the raw observation behind the head-count.
+
+Of a large collection a sample of faces is compared with all faces. The sample's error is known and small, and time
+grows with the faces, not with their square.
+"""
 
 from __future__ import annotations
 
-import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.cohort import Scale, Vectors
+from detectors.profile import Floats, Profile
+
 Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
-# Measured on 2026-11-23 with this encoder on half of the people of Labelled Faces in the Wild (2,874 people, each with
-# equal weight, known label errors left out): the share of true mates above a cosine, the share of strangers above it,
-# and how evenly strangers spread over faces (shape of a gamma distribution). From 0.97 on no stranger was seen: the
-# false rate there is extrapolated.
-_CALIBRATION = np.array(
-    [
-        # cosine, recall, false rate, shape
-        (0.880, 0.998, 1.5e-1, 3.10),
-        (0.890, 0.997, 8.5e-2, 2.50),
-        (0.900, 0.994, 4.1e-2, 1.90),
-        (0.910, 0.989, 1.7e-2, 1.40),
-        (0.915, 0.978, 9.7e-3, 1.16),
-        (0.920, 0.970, 5.3e-3, 0.88),
-        (0.925, 0.956, 2.7e-3, 0.61),
-        (0.930, 0.930, 1.3e-3, 0.37),
-        (0.935, 0.893, 5.9e-4, 0.20),
-        (0.940, 0.841, 2.5e-4, 0.10),
-        (0.945, 0.775, 1.0e-4, 0.05),
-        (0.950, 0.686, 3.7e-5, 0.03),
-        (0.955, 0.572, 1.3e-5, 0.02),
-        (0.960, 0.442, 4.1e-6, 0.01),
-        (0.965, 0.323, 1.1e-6, 0.01),
-        (0.970, 0.213, 2.8e-7, 0.01),
-        (0.980, 0.055, 1.5e-8, 0.01),
-    ]
-)
-_COSINE, _RECALL, _FALSE_RATE, _SHAPE = _CALIBRATION.T
-# Recall differs from person to person: concentration of a beta distribution, same source (2.8 to 3.3 at 0.93 to 0.96).
-_RECALL_CONCENTRATION = 3.0
-# Degrees and sizes that are told apart; above, a face's size is read from its degree directly.
-_DEGREE_CAP, _SIZE_CAP, _ROUNDS = 40, 80, 300
+# Strangers that a face has above each strictness, on average; the first tells people with very many faces.
+_STRANGERS = (30.0, 3.0, 1.0, 0.3, 0.1, 0.03)
+_LARGEST_RATE, _LEAST_RATE = 0.02, 1e-9
+SAMPLE = 20_000
+_SEED = 11
+_ROWS, _COLUMNS = 64, 16_384  # one tile of comparisons: 4 MB
 
 
-def threshold(total: int, strangers: float) -> float:
-    """Find the cosine above which a face among ``total`` has ``strangers`` look-alikes that are none, on average."""
-    return float(np.clip(np.interp(-math.log(strangers / total), -np.log(_FALSE_RATE), _COSINE), 0.91, 0.97))
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Levels:
+    """Strictnesses, rising, and the calibrated share of strangers above each: (L,) float64."""
+
+    rates: Floats
+    strictness: Floats
 
 
-def people_behind(degrees: Labels, recall_at: float, false_at: float) -> float:
-    """Estimate the people behind faces with so many look-alikes each.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LookAlikes:
+    """Look-alikes of sampled faces.
 
-    The shares of faces that are alone, have one mate, two mates and so on are solved for by maximum likelihood; each
-    face then counts as one over the size of its person.
+    Attributes:
+        sample: (S,) int64, which faces.
+        counts: (S, L) int64, look-alikes of each above each strictness.
+    """
+
+    sample: Labels
+    counts: Labels
+
+
+def levels_for(total: int, profile: Profile, strangers: tuple[float, ...] = _STRANGERS) -> Levels:
+    """Choose strictnesses at which a face among ``total`` has so many look-alikes that are strangers."""
+    rates = np.unique(np.clip(np.array(strangers) / max(total, 1), _LEAST_RATE, _LARGEST_RATE))[::-1]
+    return Levels(rates, strictness_at(rates, profile))
+
+
+def strictness_at(rates: Floats, profile: Profile) -> Floats:
+    """Give the strictness of some false rates; beyond the calibrated ones on the line through its last half."""
+    known, at = -np.log(profile.strangers.rates), profile.strangers.strictness
+    wanted = -np.log(rates)
+    half = len(known) // 2
+    slope = (at[-1] - at[-half]) / (known[-1] - known[-half])
+    return np.where(wanted > known[-1], at[-1] + slope * (wanted - known[-1]), np.interp(wanted, known, at))
+
+
+def sampled(total: int) -> Labels:
+    """Choose the faces to compare with all others: (S,) int64, rising; all of them up to ``SAMPLE``."""
+    if total <= SAMPLE:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(_SEED).choice(total, SAMPLE, replace=False))
+
+
+def look_alikes(
+    queries: tuple[Vectors, Scale], faces: tuple[Vectors, Scale], levels: Levels, same: tuple[Labels, Labels]
+) -> Labels:
+    """Count the look-alikes of some faces among others.
 
     Args:
-        degrees: (N,) look-alikes of each face, N >= 1.
-        recall_at: cosine at which to read the chance that a mate is among them.
-        false_at: cosine at which to read the chance that a stranger is.
+        queries: (S, D) unit vectors and their scale.
+        faces: (N, D) unit vectors and their scale.
+        levels: where to count.
+        same: (P,) rows of ``queries`` and (P,) rows of ``faces`` that are not to be counted: a face itself, and the
+            others of its frame.
+
+    Returns:
+        (S, L) int64.
     """
-    recall = float(np.interp(recall_at, _COSINE, _RECALL))
-    strangers = len(degrees) * math.exp(np.interp(false_at, _COSINE, np.log(_FALSE_RATE)))
-    shape = math.exp(np.interp(false_at, _COSINE, np.log(_SHAPE)))
-    many = degrees[degrees > _DEGREE_CAP]
-    people = float((1 / (1 + np.maximum(many - strangers, 1.0) / recall)).sum())
-    seen = np.bincount(degrees[degrees <= _DEGREE_CAP], minlength=_DEGREE_CAP + 1).astype(np.float64)
-    if seen.any():
-        shares = _shares(seen / seen.sum(), _degree_table(recall, strangers, shape))
-        people += float(seen.sum() * (shares / np.arange(1, _SIZE_CAP + 1)).sum())
-    return people
+    starts = range(0, len(queries[0]), _ROWS)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        parts = pool.map(lambda start: _block(_part(queries, start), faces, levels), starts)
+        counts = np.concatenate([np.zeros((0, len(levels.rates)), np.int64), *parts])
+    for start in range(0, len(same[0]), 1_000_000):
+        rows, others = (pairs[start : start + 1_000_000] for pairs in same)
+        likeness = _pairs(queries, faces, rows, others)
+        for level, strictness in enumerate(levels.strictness.astype(np.float32)):
+            np.subtract.at(counts[:, level], rows[likeness > strictness], 1)
+    return counts
 
 
-def _shares(seen: Floats, table: Floats) -> Floats:
-    """Find the shares of sizes that make the degrees seen most likely, by expectation and maximisation."""
-    shares = np.full(len(table), 1 / len(table))
-    for _ in range(_ROUNDS):
-        shares = shares * ((table / (shares @ table)) @ seen)
-        shares /= shares.sum()
-    return shares
+def _part(queries: tuple[Vectors, Scale], start: int) -> tuple[Vectors, Scale]:
+    rows = np.arange(start, min(start + _ROWS, len(queries[0])))
+    return queries[0][rows], queries[1][rows]
 
 
-def _degree_table(recall: float, strangers: float, shape: float) -> Floats:
-    """Tabulate the chance of every degree (columns, 0 to 40) for a face of a person of every size (rows, 1 to 80).
+def _block(queries: tuple[Vectors, Scale], faces: tuple[Vectors, Scale], levels: Levels) -> Labels:
+    """Count for a few rows, tile by tile, so that the tile stays in the processor's cache."""
+    rows, width = len(queries[0]), len(levels.strictness)
+    strictness = levels.strictness.astype(np.float32)
+    counts = np.zeros(rows * (width + 1), np.int64)
+    one, at = _weights(queries[1])
+    for start in range(0, len(faces[0]), _COLUMNS):
+        stop = start + _COLUMNS
+        other, level = _weights(Scale(faces[1].level[start:stop], faces[1].deviation[start:stop]))
+        likeness = queries[0] @ faces[0][start:stop].T
+        likeness *= one[:, None] + other
+        likeness -= at[:, None] + level
+        place = np.flatnonzero(likeness > strictness[0])
+        above = np.searchsorted(strictness, likeness.ravel()[place])
+        counts += np.bincount(place // likeness.shape[1] * (width + 1) + above, minlength=len(counts))
+    reached = counts.reshape(rows, width + 1)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return reached[:, 1:]
 
-    Mates found follow a beta-binomial, strangers a negative binomial distribution.
+
+def _weights(scale: Scale) -> tuple[Vectors, Vectors]:
+    """Split a pair's strictness, the mean of (cosine - level) / deviation of the two, into what each face adds."""
+    weight = np.float32(0.5) / scale.deviation
+    return weight, weight * scale.level
+
+
+def _pairs(queries: tuple[Vectors, Scale], faces: tuple[Vectors, Scale], rows: Labels, others: Labels) -> Vectors:
+    (one, at), (other, level) = _weights(queries[1][rows]), _weights(faces[1][others])
+    likeness: Vectors = np.einsum("ij,ij->i", queries[0][rows], faces[0][others])
+    return likeness * (one + other) - (at + level)
+
+
+def alike_pairs(part: Labels, faces: tuple[Vectors, Scale], strictness: float) -> tuple[Labels, Labels]:
+    """Find the pairs among some faces, by their positions in all, that are above a strictness.
+
+    Returns:
+        (P,) int64 one, (P,) int64 other.
     """
-    false = _negative_binomial(strangers, shape)
-    rows = [np.convolve(_beta_binomial(mates, recall), false)[: _DEGREE_CAP + 1] for mates in range(_SIZE_CAP)]
-    return np.maximum(np.array(rows), 1e-12)
-
-
-def _negative_binomial(mean: float, shape: float) -> Floats:
-    count = np.arange(_DEGREE_CAP + 1, dtype=np.float64)
-    ways = _lgamma(count + shape) - math.lgamma(shape) - _lgamma(count + 1)
-    return np.exp(ways + shape * math.log(shape / (shape + mean)) + count * math.log(mean / (shape + mean)))
-
-
-def _beta_binomial(trials: int, mean: float) -> Floats:
-    a, b = mean * _RECALL_CONCENTRATION, (1 - mean) * _RECALL_CONCENTRATION
-    hits = np.arange(trials + 1, dtype=np.float64)
-    ways = math.lgamma(trials + 1) - _lgamma(hits + 1) - _lgamma(trials - hits + 1)
-    beta = _lgamma(hits + a) + _lgamma(trials - hits + b) - math.lgamma(trials + a + b)
-    return np.exp(ways + beta + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b))
-
-
-def _lgamma(values: Floats) -> Floats:
-    return np.array([math.lgamma(value) for value in values])
+    vectors, scale = faces[0][part], faces[1][part]
+    weight, at = _weights(scale)
+    ones, others = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start in range(0, len(part), _ROWS):
+        rows = slice(start, start + _ROWS)
+        likeness = vectors[rows] @ vectors[start:].T
+        likeness *= weight[rows, None] + weight[start:]
+        likeness -= at[rows, None] + at[start:]
+        one, other = np.nonzero(likeness > strictness)
+        above = other > one
+        ones.append(part[start + one[above]])
+        others.append(part[start + other[above]])
+    return np.concatenate(ones), np.concatenate(others)
