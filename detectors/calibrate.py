@@ -164,7 +164,7 @@ def _pairs(
     cosines = (unit @ unit.T)[one, other]
     strictness = (cosines - scale.level[one]) / scale.deviation[one]
     strictness += (cosines - scale.level[other]) / scale.deviation[other]
-    return cosines, strictness / 2, who[one] == who[other], (one, other)
+    return cosines, (strictness / 2).astype(np.float32), who[one] == who[other], (one, other)
 
 
 def _mates(scores: Floats, share: float) -> Mates:
@@ -202,7 +202,7 @@ def _face_share(unit: Vectors, who: Labels) -> float:
 
 
 def _strangers(shares: Floats, pairs: float, unit: Vectors, who: Labels, unfitted: Profile) -> Strangers:
-    rates = _RATES[_RATES > _PAIRS_NEEDED / pairs]
+    rates = _RATES[_RATES * pairs > _PAIRS_NEEDED]
     strictness = np.interp(-np.log(rates), -np.log(np.maximum(shares, 1e-300)), _GRID)
     once = np.unique(who, return_index=True)[1][:_MOST_FACES]
     scale = scale_of(unit[once], unfitted)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.cohort import Scale, Vectors, scale_of
+from detectors.cohort import Vectors, scale_of
 from detectors.lookalikes import Labels, alike_pairs, strictness_at
 from detectors.profile import Profile
 from detectors.tidy import row_hashes, unit_vectors

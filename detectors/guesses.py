@@ -25,17 +25,22 @@ GRID = Guesses(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Normal prior of a guess, how many faces' likelihood counts, and what stays unexplained (relative)."""
+    """Normal prior of a guess, how many faces' likelihood counts, what stays unexplained (relative), and lost faces.
+
+    A lost face is one that is like nobody, its own person's other faces included: turned away, covered, half a face.
+    Nothing tells it from somebody who was seen once. ``lost`` are shares of faces that are, each as likely.
+    """
 
     mates: tuple[float, float]
     strangers: tuple[float, float]
     faces: float
     unexplained: float
+    lost: tuple[float, float, float]
 
 
 # With the calibrated reading half of LFW's people came out 0.6 % too many, with a standard deviation of 2.1 %.
-_CALIBRATED = _Reading((0.18, 0.18), (0.1, 0.3), 100, 0.01)
-_OPEN = _Reading((-0.25, 1.0), (0.6, 0.9), 30, 0.12)
+_CALIBRATED = _Reading((0.18, 0.18), (0.1, 0.3), 100, 0.01, (0.0, 0.006, 0.02))
+_OPEN = _Reading((-0.25, 1.0), (0.6, 0.9), 30, 0.12, (0.0, 0.02, 0.05))
 # Relative standard error for one person; falls with the root of the people.
 _SAMPLING = 0.15
 # Never quite sure of the calibration; and from where on, and how fast, misfit and strangeness speak against it.
@@ -122,11 +127,15 @@ def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, s
     beyond = max(strange.total - _STRANGE_FROM, 0.0)
     trusting = _weights(likely, _CALIBRATED, min(faces, _CALIBRATED.faces))
     opened = _weights(likely, _opened(strange), min(faces, _OPEN.faces / (1 + _LOOSER * beyond)))
-    people = np.log(np.maximum(fine.people, 1.0))
-    centre, other = float((trusting * people).sum()), float((opened * people).sum())
+    trusted, possible = _without_lost(fine, faces, _CALIBRATED), _without_lost(fine, faces, _OPEN)
+    centre, other = float((trusting * trusted.mean(axis=0)).sum()), float((opened * possible.mean(axis=0)).sum())
     error = math.hypot(_CALIBRATED.unexplained, _SAMPLING / math.exp(centre / 2), 0.01 if sampled else 0.0)
-    values = [people[..., None] + width * _NORMAL for width in (error, math.hypot(error, _OPEN.unexplained))]
-    weights = [(1 - doubt) * trusting[..., None] * _NORMAL_WEIGHTS, doubt * opened[..., None] * _NORMAL_WEIGHTS]
+    values = [
+        trusted[..., None] + error * _NORMAL,
+        possible[..., None] + math.hypot(error, _OPEN.unexplained) * _NORMAL,
+    ]
+    beliefs = [(1 - doubt) * trusting / len(trusted), doubt * opened / len(possible)]
+    weights = [np.broadcast_to(b[..., None] * _NORMAL_WEIGHTS, v.shape) for b, v in zip(beliefs, values, strict=True)]
     return Belief(
         people=np.exp(np.stack(values).ravel()),
         weights=np.stack(weights).ravel(),
@@ -134,6 +143,13 @@ def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, s
         calibrated=(1 - doubt) / (1 - _DOUBT),
         guesses=(1 - doubt) * trusting + doubt * opened,
     )
+
+
+def _without_lost(fine: Solution, faces: int, reading: _Reading) -> Floats:
+    """Take the lost faces of people who have others off the people: (3, A, B) logarithms."""
+    lost = np.array(reading.lost)[:, None, None] * faces * (1 - fine.lone)
+    people: Floats = np.log(np.maximum(np.maximum(fine.people - lost, fine.people / 4), 1.0))
+    return people
 
 
 def _opened(strange: Strangeness) -> _Reading:
@@ -157,5 +173,6 @@ def _weights(likely: Floats, reading: _Reading, faces: float) -> Floats:
     mates = (GRID.mates[:, None] - reading.mates[0]) / reading.mates[1]
     strangers = (GRID.strangers - reading.strangers[0]) / reading.strangers[1]
     cells = np.gradient(GRID.mates)[:, None] * np.gradient(GRID.strangers)
-    weights: Floats = cells * np.exp(-(mates**2) / 2 - strangers**2 / 2 + faces * likely)
-    return weights / weights.sum()
+    weights = cells * np.exp(-(mates**2) / 2 - strangers**2 / 2 + faces * likely)
+    believed: Floats = weights / weights.sum()
+    return believed

@@ -88,4 +88,5 @@ def _spread(values: Floats, weights: Floats) -> Floats:
     """Give mean and mean ± two standard deviations, within [0, 1]."""
     mean = float(values @ weights)
     off = 2 * np.sqrt(float((values - mean) ** 2 @ weights))
-    return np.clip(np.array([mean - off, mean, mean + off]), 0.0, 1.0)
+    spread: Floats = np.clip(np.array([mean - off, mean, mean + off]), 0.0, 1.0)
+    return spread

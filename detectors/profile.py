@@ -193,6 +193,7 @@ def _parsed(content: dict[str, Any]) -> Profile:
         return {k: np.array(v, np.float64) if isinstance(v, list) else float(v) for k, v in content[part].items()}
 
     population = arrays("population")
+    population["shares"] /= population["shares"].sum()  # written with seven digits
     size = population["centres"].shape[1]
     factor = np.zeros((size, size))
     factor[np.tril_indices(size)] = population["factor"]

@@ -39,8 +39,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-FIRST_LOOK = 128
-"""Objects read before the first look; each further look doubles them."""
+FIRST_LOOK = 512
+"""Objects read before the first look; each further look doubles them. Every look costs all others some power."""
 
 FACES_AT_MOST = 64
 """Faces that an object not looked at is taken to hold at most, or twice the most of any that was, if that is more.

@@ -65,6 +65,11 @@ def tidy(sightings: Sightings, profile: Profile | None) -> TidyFaces:
 
 
 def unit_vectors(vectors: NDArray[np.floating], profile: Profile | None) -> Vectors:
+    """Bring vectors, (N, D), to unit length.
+
+    Raises:
+        BadVectors: another shape than the profile's, or a vector that is not finite or has no length.
+    """
     wanted = f"(N, {profile.dimension})" if profile else "(N, D)"
     if vectors.ndim != 2 or (profile is not None and vectors.shape[1] != profile.dimension):
         raise BadVectors(f"vectors have shape {vectors.shape}; {wanted} was expected: encode the faces again")

@@ -140,10 +140,21 @@ CENSUS = Table(
         Column("people_low", "int64", "lower end of the interval"),
         Column("people_best", "int64", "best single estimate"),
         Column("people_high", "int64", "upper end of the interval"),
-        Column("confidence", "float64", "probability that the truth lies within"),
-        Column("with_template", "int64", "people with a stored template, best estimate"),
+        Column("confidence", "float64", "probability that the truth lies within; of every interval of the row"),
+        Column("with_template", "int64", "people with a stored template, by the records: the enrolled"),
         Column("in_any_image", "int64", "people in any image, best estimate"),
         Column("method", "text", "how it was counted"),
+        # Nights before these were counted have none of them.
+        Column("in_any_image_low", "int64", "lower end of the people in any image", optional=True),
+        Column("in_any_image_high", "int64", "upper end of the people in any image", optional=True),
+        Column("linked", "int64", "people without a template whose images are filed under them", optional=True),
+        Column("unknown_low", "int64", "fewest people who are neither enrolled nor linked", optional=True),
+        Column("unknown_best", "int64", "best estimate of them", optional=True),
+        Column("unknown_high", "int64", "most of them", optional=True),
+        Column("unusable", "int64", "faces that cannot be told apart: small, blurred, without a vector", optional=True),
+        Column("calibrated", "float64", "how like the collections of the calibration, 0 (not) to 1", optional=True),
+        Column("notes", "text", "JSON: why the interval is wide, in sentences", optional=True),
+        Column("curve", "text", "JSON: strictness, groups, false_merge, false_split, a row a threshold", optional=True),
     ),
 )
 

@@ -19,7 +19,8 @@ from detectors.encoder import ENCODER_KEY, SHIPPED, EncoderSpec, vector_size
 from detectors.errors import BadVectors, Refused
 from detectors.identities import count_people
 from detectors.look import Looker, SeenFace
-from detectors.records import PeopleCount
+from detectors.profile import for_encoder
+from detectors.records import PeopleCount, Sightings
 from plugins.pool import Tick, run_jobs
 from plugins.settings import StoreSettings
 from plugins.stores.objects import ObjectStore
@@ -42,6 +43,9 @@ ENCODER_FIELD = b"facewarden.encoder"
 """Where a faces Parquet says, in the metadata of its schema, which encoder its vectors are of: ``EncoderSpec.key``."""
 
 
+Listed = tuple[StoreSettings, list[StoredObject]]
+
+
 class BadSource(Exception):
     """A source is not there, or is not what it should be."""
 
@@ -53,6 +57,15 @@ class Found:
     encoder: EncoderSpec
     rows: list[dict[str, Any]] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many objects could not be looked at, by reason."""
+        return {reason: n for reason, n in sorted(self.ended.items()) if reason != "scanned"}
+
+    def frame(self) -> pd.DataFrame:
+        """Give the rows as a data frame, with vectors."""
+        return pd.DataFrame(self.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name])
 
     def table(self, *, unsafe_include_vectors: bool = False) -> pa.Table:
         """Give the rows as a table; vectors, biometric data, only when asked for by name."""
@@ -92,24 +105,35 @@ def find_faces(
         BadSource: a source does not exist or cannot be listed.
         BadEncoder: an encoder of one's own cannot be used.
     """
-    jobs = []
-    for source in expand_sources(sources):
-        settings = StoreSettings(name="source", url=source, purpose="look")
-        jobs += [(encoder, settings, batch) for batch in _batches(_listed(settings, source))]
+    return look_at([list_pictures(source) for source in expand_sources(sources)], workers, begin, encoder)
+
+
+def list_pictures(source: str) -> Listed:
+    """List the pictures of a folder or URL.
+
+    Raises:
+        BadSource: it does not exist or cannot be listed.
+    """
+    settings = StoreSettings(name="source", url=source, purpose="look")
+    try:
+        return settings, list(ObjectStore(settings, Path.cwd()).list())
+    except StoreProblem as problem:
+        raise BadSource(f"{source}: {problem.why}") from problem
+
+
+def look_at(listed: Iterable[Listed], workers: int, begin: Callable[[int], Tick], encoder: EncoderSpec) -> Found:
+    """Find the faces of listed pictures, in their order.
+
+    Raises:
+        BadEncoder: an encoder of one's own cannot be used.
+    """
+    jobs = [(encoder, settings, batch) for settings, objects in listed for batch in _batches(objects)]
     tick = begin(sum(len(batch) for *_, batch in jobs))
     found = Found(encoder)
     for rows, ended in run_jobs(_look, jobs, min(workers, max(1, len(jobs))), tick):
         found.rows += rows
         found.ended += ended
     return found
-
-
-def _listed(settings: StoreSettings, source: str) -> list[StoredObject]:
-    try:
-        listed = list(ObjectStore(settings, Path.cwd()).list())
-    except StoreProblem as problem:
-        raise BadSource(f"{source}: {problem.why}") from problem
-    return listed
 
 
 def _batches(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
@@ -179,25 +203,53 @@ def count_sources(
         BadSource: a source does not exist, or a Parquet file holds no vectors, or those of another encoder.
         BadEncoder: an encoder of one's own cannot be used.
     """
-    expanded = expand_sources(sources)
-    tables = [s for s in expanded if s.endswith(".parquet")]
-    read = [_read_faces(path, encoder) for path in tables]
-    found = find_faces([s for s in expanded if s not in tables], workers, begin, encoder)
-    looked = pd.DataFrame(found.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name])
-    faces = pd.concat([looked, *read], ignore_index=True) if read else looked
-    vectors = _matrix(faces) if len(faces) else np.empty((0, vector_size(encoder)), np.float32)
-    groups = pd.factorize(pd.MultiIndex.from_frame(faces[["uri", "frame_ms"]]))[0] if len(faces) else None
+    folders, tables = parted(expand_sources(sources))
+    read = [read_faces(path, encoder) for path in tables]
+    found = find_faces(folders, workers, begin, encoder)
+    faces = pd.concat([found.frame(), *read], ignore_index=True) if read else found.frame()
+    people = count_faces(faces, encoder, tables)
+    images = found.ended["scanned"] + sum(frame["uri"].nunique() for frame in read)
+    return HeadCount(images, len(faces), people, found.refused)
+
+
+def parted(sources: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Part sources into places with pictures and faces Parquet files."""
+    parts: tuple[list[str], list[str]] = [], []
+    for source in sources:
+        parts[source.endswith(".parquet")].append(source)
+    return parts
+
+
+def count_faces(
+    faces: pd.DataFrame, encoder: EncoderSpec, tables: Iterable[str], confidence: float = 0.95
+) -> PeopleCount:
+    """Count the people of rows with ``uri``, ``frame_ms``, ``quality`` and ``vector``.
+
+    Args:
+        faces: the rows.
+        encoder: of their vectors.
+        tables: files to name when the vectors cannot be used.
+        confidence: of the interval.
+
+    Raises:
+        BadSource: vectors of different lengths, or such that cannot be compared.
+    """
+    vectors = as_matrix(faces) if len(faces) else np.empty((0, vector_size(encoder)), np.float32)
+    frames = pd.factorize(pd.MultiIndex.from_frame(faces[["uri", "frame_ms"]]))[0] if len(faces) else None
+    sightings = Sightings(vectors, frames, faces["quality"].to_numpy(np.float64))
     try:
-        people = count_people(vectors, frames=groups)
+        return count_people(sightings, profile=for_encoder(encoder), confidence=confidence)
     except BadVectors as error:
         raise BadSource(f"{', '.join(tables)}: {error}") from error
-    refused = {reason: n for reason, n in sorted(found.ended.items()) if reason != "scanned"}
-    images = found.ended["scanned"] + sum(frame["uri"].nunique() for frame in read)
-    return HeadCount(images, len(faces), people, refused)
 
 
-def _read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
-    wanted = ["uri", "frame_ms", "vector"]
+def read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
+    """Read ``uri``, ``frame_ms``, ``quality`` and ``vector`` of a faces Parquet file.
+
+    Raises:
+        BadSource: it cannot be read, or holds no vectors, or those of another encoder.
+    """
+    wanted = ["uri", "frame_ms", "quality", "vector"]
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
@@ -206,8 +258,9 @@ def _read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
     if missing:
         hint = "make it with `facewarden faces ... --unsafe-include-vectors`"
         raise BadSource(f"{path} has no column {' or '.join(missing)}; {hint}")
-    if "frame_ms" not in table.column_names:
-        table = table.append_column("frame_ms", pa.array([0] * len(table), pa.int32()))
+    for name, usual in (("frame_ms", pa.scalar(0, pa.int32())), ("quality", pa.scalar(1.0, pa.float32()))):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.repeat(usual, len(table)))
     frame: pd.DataFrame = table.select(wanted).to_pandas()
     _check_encoder(path, (table.schema.metadata or {}).get(ENCODER_FIELD), frame, encoder)
     return frame
@@ -229,7 +282,12 @@ def _check_encoder(path: str, said: bytes | None, faces: pd.DataFrame, encoder: 
         )
 
 
-def _matrix(faces: pd.DataFrame) -> NDArray[np.float32]:
+def as_matrix(faces: pd.DataFrame) -> NDArray[np.float32]:
+    """Give the vectors of one or more rows, (N, D).
+
+    Raises:
+        BadSource: they have different lengths.
+    """
     sizes = {np.size(v) for v in faces["vector"]}
     if len(sizes) > 1:
         raise BadSource(f"vectors of different lengths {sorted(sizes)}: two encoders are mixed; count each apart")

@@ -1,18 +1,20 @@
-"""The head-count over the evidence: enrolled people by their records, everybody else by their faces, as intervals."""
+"""The head-count over the evidence: people on record by their ids, everybody else by their faces, as intervals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from detectors.identities import count_people, group_faces
-from detectors.records import PeopleCount
+from detectors.groups import group_faces
+from detectors.identities import count_people
+from detectors.profile import Profile, for_encoder
+from detectors.records import CurvePoint, PeopleCount
 from expectations.columns import CENSUS
 from plugins.evidence import Fragment
 from plugins.run import Run
+from plugins.seen import Seen, gather
 
 CONFIDENCE = 0.95
 
@@ -27,118 +29,157 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What one head-count speaks of."""
+    """What one head-count speaks of: some stores, and the ids of the people whom these have on record."""
 
     kind: str
     name: str
-    faces: pd.DataFrame
-    subjects: pd.DataFrame
+    rows: pd.DataFrame
+    enrolled: set[str]
+    pictured: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """The people among some faces who are none of those on record, and how they were counted."""
+
+    low: int
+    best: int
+    high: int
+    unusable: int
+    count: PeopleCount
+    notes: tuple[str, ...]
 
 
 def take_census(run: Run, so_far: Fragment) -> Census:
     """Count people in all stores together, in each store and for each purpose.
 
-    Known people count as known: whoever has a record with facial data, or a picture filed under their id. Faces filed
-    under nobody add only those who may not be among them: none of them for the lower end, all their groups for the
-    upper end, and for the best estimate the groups unlike every known template.
+    People on record count by their ids, once, wherever they are: *enrolled* who has a stored template, *linked* who has
+    none but a picture filed under their id. Faces filed under nobody add the people who are none of these: *unknown*,
+    an interval.
     """
+    held = [h.name for h in (*run.whole.stores, *run.whole.databases)]
     objects = run.evidence.objects(so_far)
     faces = run.evidence.faces(objects, so_far)
-    subjects = run.evidence.read("subjects", so_far)
-    held = [h.name for h in (*run.whole.stores, *run.whole.databases)]
-    subjects = subjects[subjects["store"].isin(held)]
     faces = faces[faces["store"].isin(held)].reset_index(drop=True)
-    alike = _Likeness(run, faces)
-    rows = [_count(run, scope, alike) for scope in _scopes(run, faces, subjects)]
-    return Census(pd.DataFrame(rows, columns=CENSUS.names), _identities(run, faces, alike))
+    subjects = run.evidence.read("subjects", so_far)
+    subjects = subjects[subjects["store"].isin(held)]
+    profile = for_encoder(run.encoder)
+    seen = gather(run, objects, faces, subjects)
+    counter = _Counter(seen, profile)
+    rows = [_row(run, scope, counter) for scope in _scopes(run, seen, faces, subjects)]
+    return Census(pd.DataFrame(rows, columns=CENSUS.names), _identities(run, seen, profile))
 
 
-class _Likeness:
-    """Which current faces and stored templates look alike: grouped once, for all scopes.
-
-    Attributes:
-        group: (N,) int64, the group of each face; -1 where its vector has expired.
-        of_templates: the groups that the templates of each database fell in.
-    """
-
-    def __init__(self, run: Run, faces: pd.DataFrame) -> None:
-        found = run.vectors.read(run.encoder.key, run.dimension)
-        place = {face_id: i for i, face_id in enumerate(found.face_ids.tolist())}
-        row = np.array([place.get(face_id, -1) for face_id in faces["face_id"]], dtype=np.int64)
-        held = row >= 0
-        self._row, self._values = row, found.values
-        templates = {database.name: run.templates(database) for database in run.whole.databases}
-        labels = group_faces(np.concatenate([found.values[row[held]], *templates.values()]))
-        self.group = np.full(len(faces), -1, dtype=np.int64)
-        self.group[held] = labels[: held.sum()]
-        ends = np.cumsum([int(held.sum()), *(len(t) for t in templates.values())])
-        self.of_templates = {
-            name: set(labels[start:end].tolist())
-            for name, start, end in zip(templates, ends[:-1], ends[1:], strict=True)
-        }
-
-    def vectors(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give the vectors, (n, D), of faces that have one, by their position."""
-        return self._values[self._row[index]]
+def _scopes(run: Run, seen: Seen, faces: pd.DataFrame, subjects: pd.DataFrame) -> list[_Scope]:
+    purposes = {h.name: h.purpose for h in (*run.whole.stores, *run.whole.databases)}
+    parts = [("all", "", list(purposes))]
+    parts += [("store", name, [name]) for name in purposes]
+    for purpose in sorted(set(purposes.values())):
+        parts.append(("purpose", purpose, [name for name, its in purposes.items() if its == purpose]))
+    return [_scope(kind, name, stores, seen, (faces, subjects)) for kind, name, stores in parts]
 
 
-def _scopes(run: Run, faces: pd.DataFrame, subjects: pd.DataFrame) -> list[_Scope]:
-    purpose = {h.name: h.purpose for h in (*run.whole.stores, *run.whole.databases)}
-    scopes = [_Scope("all", "", faces, subjects)]
-    for name in purpose:
-        scopes.append(_Scope("store", name, faces[faces["store"] == name], subjects[subjects["store"] == name]))
-    for name in sorted(set(purpose.values())):
-        inside = [store for store, its in purpose.items() if its == name]
-        scopes.append(
-            _Scope("purpose", name, faces[faces["store"].isin(inside)], subjects[subjects["store"].isin(inside)])
+def _scope(kind: str, name: str, stores: list[str], seen: Seen, records: tuple[pd.DataFrame, pd.DataFrame]) -> _Scope:
+    faces, subjects = (table[table["store"].isin(stores)] for table in records)
+    ids = {data_class: set(rows["subject_ref"]) for data_class, rows in subjects.groupby("data_class")}
+    pictured = ids.get("image", set()) | set(faces["subject_ref"].dropna())
+    return _Scope(kind, name, seen.rows[seen.rows["store"].isin(stores)], ids.get("template", set()), pictured)
+
+
+class _Counter:
+    """Counts the people among some rows; the same rows once only, however many scopes have them."""
+
+    def __init__(self, seen: Seen, profile: Profile | None) -> None:
+        self._seen, self._profile = seen, profile
+        self._done: dict[bytes, PeopleCount] = {}
+
+    def others(self, rows: pd.DataFrame, on_record: int) -> _Others:
+        """Count the people who are none of those on record.
+
+        Some on record have no face in ``rows`` to compare with, because of a template of another make or a vector that
+        has expired. Anybody unknown may be one of them, so the lower end leaves that many out. A face without a vector
+        may be anybody: it adds to the upper end.
+        """
+        comparable = rows[rows["vector"] >= 0]
+        count = self._count(comparable)
+        bare = int(((rows["vector"] < 0) & rows["subject_ref"].isna()).sum())
+        unseen = on_record - comparable["subject_ref"].nunique()
+        return _Others(
+            low=max(0, count.unknown_low - unseen),
+            best=count.unknown_best,
+            high=count.unknown_high + bare,
+            unusable=count.unusable + bare,
+            count=count,
+            notes=count.notes + _notes(bare, unseen if count.unknown_low else 0),
         )
-    return scopes
+
+    def _count(self, rows: pd.DataFrame) -> PeopleCount:
+        key = rows.index.to_numpy().tobytes()
+        if key not in self._done:
+            sightings = self._seen.sightings(rows)
+            self._done[key] = count_people(sightings, profile=self._profile, confidence=CONFIDENCE)
+        return self._done[key]
 
 
-def _count(run: Run, scope: _Scope, alike: _Likeness) -> dict[str, object]:
-    with_template = set(scope.subjects.loc[scope.subjects["data_class"] == "template", "subject_ref"])
-    with_image = set(scope.subjects.loc[scope.subjects["data_class"] == "image", "subject_ref"])
-    with_image |= set(scope.faces["subject_ref"].dropna())
-    known = with_template | with_image
-    unlinked = scope.faces.index[scope.faces["subject_ref"].isna()].to_numpy()
-    linked = scope.faces.index[scope.faces["subject_ref"].notna()].to_numpy()
-    others, unlike = _others(unlinked, linked, alike, scope)
-    expired = int((alike.group[unlinked] < 0).sum())
-    low = max(len(known), others.low)
+def _notes(bare: int, unseen: int) -> tuple[str, ...]:
+    notes = []
+    if bare:
+        notes.append(f"faces without a vector, which has expired: {bare:,}; each may be somebody else")
+    if unseen:
+        notes.append(f"people on record without a face to compare with: {unseen:,}; any unknown face may be theirs")
+    return tuple(notes)
+
+
+def _row(run: Run, scope: _Scope, counter: _Counter) -> dict[str, object]:
+    on_record = len(scope.enrolled | scope.pictured)
+    others = counter.others(scope.rows, on_record)
+    low, best, high = (on_record + n for n in (others.low, others.best, others.high))
+    # Counted apart: strangers before a camera may be enrolled people, who then are in an image although no image is
+    # filed under them. It is part of the whole, so it cannot exceed it.
+    images = counter.others(scope.rows[~scope.rows["is_template"]], len(scope.pictured))
     return {
         "run_id": run.request.run_id,
         "as_of": run.request.as_of,
         "scope": scope.kind,
         "scope_name": scope.name,
         "people_low": low,
-        "people_best": max(low, len(known) + unlike),
-        # A face without a vector may be anybody.
-        "people_high": len(known) + others.high + expired,
+        "people_best": best,
+        "people_high": high,
         "confidence": CONFIDENCE,
-        "with_template": len(with_template),
-        "in_any_image": len(with_image) + unlike,
-        "method": f"known people by record; faces filed under nobody: {others.method}",
+        "with_template": len(scope.enrolled),
+        "in_any_image": min(best, len(scope.pictured) + images.best),
+        "in_any_image_low": min(low, len(scope.pictured) + images.low),
+        "in_any_image_high": min(high, len(scope.pictured) + images.high),
+        "linked": len(scope.pictured - scope.enrolled),
+        "unknown_low": others.low,
+        "unknown_best": others.best,
+        "unknown_high": others.high,
+        **_how(others),
     }
 
 
-def _others(
-    unlinked: NDArray[np.int64], linked: NDArray[np.int64], alike: _Likeness, scope: _Scope
-) -> tuple[PeopleCount, int]:
-    """Count the people among unlinked faces, and estimate how many of them are none of the known."""
-    seen = unlinked[alike.group[unlinked] >= 0]
-    frames = pd.factorize(pd.MultiIndex.from_frame(scope.faces.loc[seen, ["uri", "frame_ms"]]))[0]
-    others = count_people(alike.vectors(seen), confidence=CONFIDENCE, frames=frames)
-    groups = set(alike.group[seen].tolist())
-    known = set(alike.group[linked].tolist())
-    for database in scope.subjects["store"].unique():
-        known |= alike.of_templates.get(database, set())
-    return others, round(others.best * len(groups - known) / len(groups)) if groups else 0
+def _how(others: _Others) -> dict[str, object]:
+    count = others.count
+    return {
+        "unusable": others.unusable,
+        "calibrated": count.calibrated,
+        "method": f"people on record by their ids; faces filed under nobody: {count.method}",
+        "notes": json.dumps(others.notes),
+        "curve": json.dumps([_point(point) for point in count.curve], allow_nan=False),
+    }
 
 
-def _identities(run: Run, faces: pd.DataFrame, alike: _Likeness) -> pd.DataFrame:
+def _point(point: CurvePoint) -> dict[str, float]:
+    # Four digits are more than an estimate has.
+    return {name: float(f"{value:.4g}") for name, value in asdict(point).items()}
+
+
+def _identities(run: Run, seen: Seen, profile: Profile | None) -> pd.DataFrame:
     """Give each face the pseudonym of its group: keyed, and the same as long as the group's first face stays."""
-    frame = pd.DataFrame({"face_id": faces["face_id"].astype(str), "group": alike.group})
-    frame = frame[frame["group"] >= 0]
+    held = seen.rows[seen.rows["vector"] >= 0]
+    groups = group_faces(seen.vectors[held["vector"].to_numpy()], profile=profile)
+    frame = held[["face_id"]].assign(group=groups)[~held["is_template"]]
+    frame["face_id"] = frame["face_id"].astype(str)
     first = frame.groupby("group")["face_id"].transform("min")
     frame["pseudonym"] = first.map({name: run.keyring.pseudonym("group", name) for name in first.unique()})
     return frame[["face_id", "pseudonym"]].sort_values("face_id", ignore_index=True)

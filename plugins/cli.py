@@ -20,7 +20,15 @@ from plugins.cli_progress import counting
 EXIT_FAILED, EXIT_USAGE, EXIT_COVERAGE = 1, 2, 3
 _DEFAULT_POLICY = "cn-draft-2023"
 _OUR_PACKAGES = {"detectors", "expectations", "plugins"}
-_USAGE_PROBLEMS = {"SettingsProblem", "BadEncoder", "BadSource", "NoSuchRun", "UnknownPolicy"}
+_USAGE_PROBLEMS = {
+    "SettingsProblem",
+    "BadEncoder",
+    "BadProfile",
+    "BadSource",
+    "CalibrationProblem",
+    "NoSuchRun",
+    "UnknownPolicy",
+}
 
 
 class _Day(click.ParamType[date]):
@@ -137,10 +145,31 @@ def faces(
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--policy", default=_DEFAULT_POLICY, show_default=True, help="Whose threshold to compare with.")
+@click.option(
+    "--threshold", "limit", type=click.IntRange(1), metavar="N", help="So many people instead of the policy's."
+)
+@click.option("--until-verdict", is_flag=True, help="Read in random order and stop when the verdict is sure at 99 %.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which random order.")
 @_encoder
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PROFILE.json",
+    help="A calibration of your own, of `facewarden calibrate`.",
+)
 @_workers
 @_format
-def count(sources: tuple[str, ...], policy: str, encoder: Path | None, workers: int, form: str) -> None:
+def count(  # noqa: PLR0913 - click hands over an argument per option
+    sources: tuple[str, ...],
+    policy: str,
+    limit: int | None,
+    until_verdict: bool,
+    seed: int,
+    encoder: Path | None,
+    profile: Path | None,
+    workers: int,
+    form: str,
+) -> None:
     """Count the people in folders, URLs or faces Parquet files, as an interval, and compare with a policy's threshold.
 
     SOURCE is a folder, a file, any fsspec URL, a Parquet file of `facewarden faces --unsafe-include-vectors`, or @FILE.
@@ -150,22 +179,111 @@ def count(sources: tuple[str, ...], policy: str, encoder: Path | None, workers: 
     from plugins.pool import worker_count
 
     threshold = load_policy(policy).threshold
-    counted = count_sources(sources, worker_count(workers), counting("looking at pictures"), _spec(encoder))
+    if limit:
+        threshold = threshold.model_copy(update={"people": limit})
+    common = worker_count(workers), counting("looking at pictures"), _spec(encoder, profile)
+    if until_verdict:
+        from plugins.until_verdict import RandomReader
+
+        _print(_until_verdict(RandomReader(sources, *common, seed), policy, threshold), form)
+        return
+    counted = count_sources(sources, *common)
+    verdict = threshold.verdict(counted.people.low, counted.people.high)
+    _print(_head_count(counted, policy, threshold, verdict), form)
+
+
+def _head_count(counted: Any, policy: str, threshold: Any, verdict: str) -> dict[str, Any]:
+    from detectors.curve import balanced
+
     people = counted.people
-    _print(
-        {
-            "images": counted.images,
-            "faces": counted.faces,
-            "people": {"low": people.low, "best": people.best, "high": people.high, "confidence": people.confidence},
-            "rule": policy,
-            "threshold": threshold.people,
-            "verdict": threshold.verdict(people.low, people.high),
-            "method": people.method,
-            "notes": list(people.notes),
-            "not_looked_at": counted.not_looked_at,
+    balance = balanced(people.curve)
+    # Confidences that are a share of another one have many digits.
+    interval = {"low": people.low, "best": people.best, "high": people.high, "confidence": round(people.confidence, 6)}
+    return {
+        "images": counted.images,
+        "faces": counted.faces,
+        "people": interval,
+        "rule": policy,
+        "threshold": threshold.people,
+        "verdict": verdict,
+        "method": people.method,
+        "unusable": people.unusable,
+        "calibrated": people.calibrated,
+        # At the match threshold where the two errors are nearest to each other; nothing to measure them on gives null.
+        "false_merge": round(balance.false_merge, 4) if balance else None,
+        "false_split": round(balance.false_split, 4) if balance else None,
+        "notes": list(people.notes),
+        "not_looked_at": counted.not_looked_at,
+    }
+
+
+def _until_verdict(reader: Any, policy: str, threshold: Any) -> dict[str, Any]:
+    """Count until the verdict is sure; say each look on standard error."""
+    from plugins.until_verdict import ERROR, Decision, count_until_verdict
+
+    def tell(so_far: Decision) -> None:
+        part = f"{so_far.part.read:,} of {so_far.part.objects:,} objects read"
+        click.echo(f"{part}, {so_far.people.low:,} to {so_far.high:,} people in all: {so_far.verdict}", err=True)
+
+    counted, decision = count_until_verdict(reader, threshold, tell)
+    content = _head_count(counted, policy, threshold, decision.verdict)
+    return content | {
+        "notes": list(decision.notes),
+        "people_in_whole": {"low": decision.people.low, "high": decision.high},
+        "until_verdict": {
+            "share_read": round(decision.share_read, 4),
+            "objects_read": decision.part.read,
+            "objects": decision.part.objects,
+            "looks": decision.looks,
+            "confidence": 1 - ERROR,
         },
-        form,
-    )
+    }
+
+
+@cli.command()
+@click.argument("labelled", metavar="LABELLED")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="PROFILE.json",
+              help="Calibration profile to write.")  # fmt: skip
+@_encoder
+@click.option("--labels", metavar="FILE", help="Table of images and people, for a LABELLED that is a faces Parquet.")
+@click.option("--holdout", type=click.FloatRange(0, 0.9), default=0.5, show_default=True,
+              help="Share of the people that the profile is scored on, not fitted on.")  # fmt: skip
+@click.option("--fit-all", is_flag=True, help="After scoring, fit again on all people.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which people are held out.")
+@_workers
+@_format
+def calibrate(  # noqa: PLR0913 - click hands over an argument per option
+    labelled: str,
+    out: Path,
+    encoder: Path | None,
+    labels: str | None,
+    holdout: float,
+    fit_all: bool,
+    seed: int,
+    workers: int,
+    form: str,
+) -> None:
+    """Fit head-counts to faces like yours: write a calibration profile, numbers only, for `count --profile`.
+
+    LABELLED is a folder or URL with a folder of pictures for each person, a table (CSV, Parquet) with the columns
+    `image` and `person` (or `identity`), or a Parquet file of `facewarden faces --unsafe-include-vectors` with such a
+    table as --labels. At least 50 people need two or more pictures each, a few hundred are better.
+    """
+    from plugins.calibration import Asked, calibrate
+    from plugins.label_sources import read_labelled
+    from plugins.pool import worker_count
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    spec, begin = _spec(encoder), counting("looking at pictures")
+    faces = read_labelled(labelled, labels, spec, seed=seed, workers=worker_count(workers), begin=begin)
+    say(f"{len(faces.vectors):,} faces of {len(faces.places):,} people; left out: {_in_words(faces.left_out)}")
+    asked = Asked(spec.key, datetime.now(UTC).date(), holdout, seed, fit_all)
+    made = calibrate(faces, asked, say, counting("counting collections of known size"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made.profile.save(out)
+    _print({"profile": str(out), **made.as_dict()}, form)
 
 
 @cli.command()
@@ -277,12 +395,12 @@ def _request(config: str, as_of: date | None, kind: str, store: str | None, run_
     return RunRequest(str(Path(config).absolute()), name, day, store)
 
 
-def _spec(encoder: Path | None) -> Any:
-    """Describe the encoder of a command: the one in the file, else the shipped one."""
+def _spec(encoder: Path | None, profile: Path | None = None) -> Any:
+    """Describe the encoder of a command: the one in the file, else the shipped one; with a calibration of one's own."""
     from detectors.encoder import SHIPPED
-    from plugins.encoder_settings import read_encoder
+    from plugins.encoder_settings import calibrated, read_encoder
 
-    return read_encoder(encoder) if encoder else SHIPPED
+    return calibrated(read_encoder(encoder) if encoder else SHIPPED, profile)
 
 
 def _headline(report: dict[str, Any]) -> dict[str, Any]:
@@ -298,7 +416,9 @@ def _print(content: dict[str, Any], form: str) -> None:
         click.echo(json.dumps(content, ensure_ascii=False, default=str))
         return
     for key, value in content.items():
-        click.echo(f"{key.replace('_', ' ')}: {_in_words(value)}")
+        of_rows = isinstance(value, list) and all(isinstance(row, dict) for row in value)
+        words = "".join(f"\n  {_in_words(row)}" for row in value) if value and of_rows else f" {_in_words(value)}"
+        click.echo(f"{key.replace('_', ' ')}:{words}")
 
 
 def _in_words(value: Any) -> str:
@@ -306,6 +426,8 @@ def _in_words(value: Any) -> str:
         return ", ".join(f"{k} {_in_words(v)}" for k, v in value.items()) or "none"
     if isinstance(value, list):
         return "; ".join(_in_words(v) for v in value) or "none"
+    if value is None:
+        return "not known"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

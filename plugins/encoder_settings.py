@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -36,7 +37,6 @@ class EncoderSettings(BaseModel):
     template: tuple[Point, Point, Point, Point]
     output: str | None = None
     mirror: bool = True
-    profile: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -47,7 +47,7 @@ class EncoderSettings(BaseModel):
         """Describe the encoder by its file as it is now; relative paths are taken from ``folder``.
 
         Raises:
-            BadEncoder: the file or the profile is not there, or the file has not the SHA-256 that it should have.
+            BadEncoder: the file is not there, or has not the SHA-256 that it should have.
         """
         from detectors.encoder import BadEncoder
         from detectors.packages import file_sha256
@@ -62,8 +62,6 @@ class EncoderSettings(BaseModel):
                 f"encoder {path.name} has SHA-256 {spec.sha256[:16]}…, but `sha256` says {self.sha256[:16]}…; it was "
                 "refused: put the right file there or correct `sha256`"
             )
-        if spec.profile and not spec.profile.is_file():
-            raise BadEncoder(f"encoder {path.name}: there is no profile {spec.profile}; correct `profile`")
         return spec
 
     def _described(self, folder: Path, sha256: str) -> EncoderSpec:
@@ -72,8 +70,7 @@ class EncoderSettings(BaseModel):
         return EncoderSpec(
             path=_absolute(self.file, folder),
             sha256=sha256,
-            profile=_absolute(self.profile, folder) if self.profile else None,
-            **self.model_dump(exclude={"file", "sha256", "profile"}),
+            **self.model_dump(exclude={"file", "sha256"}),
         )
 
 
@@ -94,3 +91,17 @@ def read_encoder(path: Path) -> EncoderSpec:
     except ValidationError as error:
         raise SettingsProblem(path.name, problem_lines(error, EncoderSettings, node)) from None
     return settings.spec(path.absolute().parent)
+
+
+def calibrated(spec: EncoderSpec, profile: Path | None) -> EncoderSpec:
+    """Give an encoder the calibration profile that its vectors are counted by; None leaves it as it is.
+
+    Raises:
+        BadProfile: the profile cannot be read, or was made with another encoder.
+    """
+    from detectors.profile import for_encoder
+
+    if profile is None:
+        return spec
+    for_encoder(spec, profile)  # before the first picture is opened, and not only when all are counted
+    return replace(spec, profile=profile)

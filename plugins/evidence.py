@@ -231,18 +231,20 @@ class Evidence:
         return self._read_paths(name, fragment.files.get(name, []), None)
 
     def _read_paths(self, name: str, paths: list[str], columns: list[str] | None) -> pd.DataFrame:
-        schema = _TABLES[name].arrow_schema()
-        names = columns or schema.names
-        tables = [self._read_file(path, names) for path in paths]
-        if not tables:
-            empty = pa.schema([schema.field(n) for n in names]).empty_table()
-            tables = [empty.append_column("file", pa.array([], pa.string()))]
+        whole = _TABLES[name].arrow_schema()
+        schema = pa.schema([whole.field(n) for n in columns]) if columns else whole
+        tables = [self._read_file(path, schema) for path in paths]
+        tables = tables or [schema.empty_table().append_column("file", pa.array([], pa.string()))]
         frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_pandas_type)
         return frame
 
-    def _read_file(self, relative: str, columns: list[str]) -> pa.Table:
+    def _read_file(self, relative: str, schema: pa.Schema) -> pa.Table:
         with self._fs.open(self.path(relative), "rb") as file:
-            table = pq.read_table(file, columns=columns, partitioning=None)
+            table = pq.ParquetFile(file).read(columns=schema.names)
+        for column in schema:  # the contract may have gained columns since this file was written
+            if column.nullable and column.name not in table.column_names:
+                table = table.append_column(column, pa.nulls(len(table), column.type))
+        table = table.select(schema.names)
         stem = posixpath.basename(relative).removesuffix(".parquet")
         return table.append_column("file", pa.array([stem] * len(table), pa.string()))
 

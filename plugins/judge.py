@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from detectors.models import model_hashes
+from detectors.models import ENCODER, model_hashes
 from expectations.columns import RUNS
 from expectations.judgement import Facts, Judgement, judge
 from expectations.policy import Policy, load_policy
@@ -42,7 +42,7 @@ def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan") -> str
     A run that is committed already is left alone: a retry changes nothing.
 
     Raises:
-        RunIncomplete: a scan without its plan, registers or census.
+        RunIncomplete: a scan without its plan, registers or census; a judgement before the first scan.
     """
     policy, evidence, request = load_policy(policy_name), run.evidence, run.request
     pending = evidence.pending(run.folder)
@@ -55,6 +55,8 @@ def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan") -> str
         pending = Pending(Fragment(), [])  # parts of a scan under way are for that scan to commit
     coverage = _coverage(run, pending)
     facts = gather_facts(run, pending.fragment, policy, coverage)
+    if facts.census.empty:
+        raise RunIncomplete("there is no head-count to judge yet; run `facewarden scan` first")
     judgement = judge(facts, policy, request.as_of)
     row = _run_row(run, span, policy.name, kind, coverage)
     made = _findings(run, judgement, row)
@@ -163,7 +165,7 @@ def _run_row(run: Run, span: Span, policy: str, kind: str, coverage: dict[str, C
         "scope": run.request.scope,
         "policy": policy,
         "config_hash": run.settings.digest(),
-        "model_hashes": json.dumps(model_hashes(), sort_keys=True),
+        "model_hashes": _model_hashes(run, kind),
         "code_version": code_version(),
         "seen": seen_of(total),
         **{outcome: total[outcome] for outcome in OUTCOMES},
@@ -171,6 +173,14 @@ def _run_row(run: Run, span: Span, policy: str, kind: str, coverage: dict[str, C
         "started_at": span.started_at,
         "ended_at": span.ended_at,
     }
+
+
+def _model_hashes(run: Run, kind: str) -> str:
+    """Say which models looked: this scan's or, of a run that only judges, the last scan's."""
+    if kind == "scan":
+        return json.dumps(model_hashes() | {ENCODER: run.encoder.sha256}, sort_keys=True)
+    runs = run.evidence.read("runs")
+    return str(runs.loc[runs["kind"] == "scan", "model_hashes"].iloc[-1])
 
 
 def _findings(run: Run, judgement: Judgement, row: dict[str, Any]) -> Fragment:

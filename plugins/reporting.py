@@ -63,7 +63,7 @@ def build_report(
 ) -> Report:
     """Put together everything that the page and the JSON file show of one run."""
     as_of, floor = run.request.as_of, run.settings.coverage_floor
-    everyone = facts.census[facts.census["scope"] == "all"].iloc[0]
+    everyone = fill.records(facts.census[facts.census["scope"] == "all"])[0]
     ages = _Ages(facts, as_of, run)
     return Report(
         run=fill.run_from(row),
@@ -72,7 +72,7 @@ def build_report(
         coverage=fill.coverage_from(row, floor),
         people=_people(everyone, facts.census, judgement, policy, run),
         findings=fill.findings_from(judgement.findings, _TITLES, _DECIDE),
-        consent=_consent(run, facts, judgement),
+        consent=_consent(run, everyone, judgement),
         footprint=_footprint(run, facts, as_of),
         filing=tuple(_filing(clock, policy) for clock in judgement.filing),
         retention=tuple(ages.retention(entry) for entry in fill.records(judgement.retention)),
@@ -101,7 +101,9 @@ def _policy(policy: Policy) -> PolicyShown:
     )
 
 
-def _people(everyone: pd.Series, census: pd.DataFrame, judgement: Judgement, policy: Policy, run: Run) -> People:
+def _people(
+    everyone: Mapping[str, Any], census: pd.DataFrame, judgement: Judgement, policy: Policy, run: Run
+) -> People:
     purposes = fill.records(census[census["scope"] == "purpose"])
     before = run.evidence.read("census")
     nights = before[(before["scope"] == "all") & (before["as_of"] < run.request.as_of)]
@@ -117,6 +119,13 @@ def _people(everyone: pd.Series, census: pd.DataFrame, judgement: Judgement, pol
         operator=policy.threshold.operator,
         with_template=int(everyone["with_template"]),
         in_any_image=int(everyone["in_any_image"]),
+        in_any_image_low=fill.given(everyone["in_any_image_low"], int),
+        in_any_image_high=fill.given(everyone["in_any_image_high"], int),
+        split=fill.split_from(everyone),
+        unusable=fill.given(everyone["unusable"], int),
+        calibrated=fill.given(everyone["calibrated"], float),
+        curve=fill.curve_from(everyone),
+        notes=fill.notes_from(everyone),
         method=str(everyone["method"]),
         by_purpose={str(r["scope_name"]): fill.interval_from(r) for r in purposes},
         history=tuple(
@@ -126,12 +135,13 @@ def _people(everyone: pd.Series, census: pd.DataFrame, judgement: Judgement, pol
     )
 
 
-def _consent(run: Run, facts: Facts, judgement: Judgement) -> Consent:
+def _consent(run: Run, everyone: Mapping[str, Any], judgement: Judgement) -> Consent:
+    split = fill.split_from(everyone)
     return Consent(
         registries=tuple(registry.name for registry in run.whole.consents),
         purposes=fill.consent_from(judgement.consent_states),
         unlinked_faces=sum(judgement.unlinked.values()),
-        unlinked_people=None,
+        unlinked_people=split.unknown if split else None,
     )
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from detectors.encoder import SHIPPED, EncoderSpec, vector_size
 from detectors.look import detector_key
+from detectors.profile import Profile, for_encoder
+from plugins.encoder_settings import calibrated
 from plugins.evidence import Evidence, safe_name
 from plugins.keys import Keyring
 from plugins.request import RunRequest
@@ -55,13 +57,20 @@ class Run:
 
     @cached_property
     def encoder(self) -> EncoderSpec:
-        """The face encoder: the one that the settings describe, else the shipped one.
+        """The face encoder: the one that the settings describe, else the shipped one; with the settings' calibration.
 
         Raises:
             BadEncoder: the settings describe one whose file is not there, or is another.
+            BadProfile: the calibration cannot be read, or is of another encoder.
         """
-        given = self.settings.encoder
-        return given.spec(self.settings.folder) if given else SHIPPED
+        given, calibration = self.settings.encoder, self.settings.calibration
+        spec = given.spec(self.settings.folder) if given else SHIPPED
+        return calibrated(spec, Path(self.settings.resolved(calibration)) if calibration else None)
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        """What head-counts are calibrated by; None when the encoder has no calibration: then they are wide."""
+        return for_encoder(self.encoder)
 
     @cached_property
     def detector_key(self) -> str:
@@ -77,10 +86,15 @@ class Run:
         """Open a database's tables."""
         return TableStore(holding, self.keyring, self.settings.folder, self.settings.controller.zone)
 
-    def templates(self, holding: DatabaseSettings) -> NDArray[np.float32]:
-        """Read a database's templates of own make, (n, D) float32 unit vectors: biometric data, never kept."""
-        pages = [vectors for _, vectors in self.database(holding).templates(self.dimension)]
-        return np.concatenate(pages) if pages else np.empty((0, self.dimension), np.float32)
+    def templates(self, holding: DatabaseSettings) -> tuple[list[str], NDArray[np.float32]]:
+        """Read a database's templates of own make: biometric data, never kept.
+
+        Returns:
+            ``subject_ref`` of n people, and their (n, D) float32 unit vectors.
+        """
+        pages = list(self.database(holding).templates(self.dimension))
+        refs = [ref for page, _ in pages for ref in page]
+        return refs, np.concatenate([np.empty((0, self.dimension), np.float32), *(vectors for _, vectors in pages)])
 
     def pictures(self, holding: StoreSettings | DatabaseSettings) -> PictureStore:
         """Open a store, or a database, as a list of pictures."""

@@ -259,6 +259,7 @@ class Settings(_Frozen):
     vectors: VectorSettings = VectorSettings()
     scan: ScanSettings = ScanSettings()
     encoder: EncoderSettings | None = None
+    calibration: Text | None = None
     stores: tuple[StoreSettings, ...] = ()
     databases: tuple[DatabaseSettings, ...] = ()
     consents: tuple[ConsentSettings, ...] = ()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from detectors.records import CurvePoint
 from expectations.columns import FINDINGS
 from plugins.reports import fill
 from plugins.reports.model import (
@@ -25,6 +26,7 @@ from plugins.reports.model import (
     Policy,
     Report,
     Retention,
+    Split,
     Store,
 )
 from plugins.reports.page import to_html
@@ -110,6 +112,26 @@ def run_row(**changes: Any) -> dict[str, Any]:
     return {**row, **changes}
 
 
+CURVE = tuple(
+    CurvePoint(5.7 + 0.75 * n, groups, merge, split)
+    for n, (groups, merge, split) in enumerate(
+        [
+            (2_210, 0.122, 0.053),
+            (3_460, 0.045, 0.097),
+            (4_840, 0.015, 0.164),
+            (7_930, 0.005, 0.245),
+            (16_300, 0.0, 0.349),
+        ]
+    )
+)
+
+
+def make_split(low: int, best: int, high: int) -> Split:
+    enrolled = min(3_120, low)
+    linked = min(410, low - enrolled)
+    return Split(enrolled, linked, Interval(*(n - enrolled - linked for n in (low, best, high))))
+
+
 def make_people(low: int | None = 7_610, best: int | None = 8_140, high: int | None = 8_905, **changes: Any) -> People:
     verdict = None if low is None or high is None else "above" if low > 10_000 else "below" if high <= 10_000 else None
     nights = [
@@ -126,10 +148,16 @@ def make_people(low: int | None = 7_610, best: int | None = 8_140, high: int | N
         rule="cn-draft-2023",
         with_template=3_120,
         in_any_image=6_480,
-        method="cluster-count curves, calibrated",
+        method="people on record by their ids; faces filed under nobody: look-alikes-2",
         notes=("412 faces were too poor to tell apart; they widen the interval.",),
         by_purpose={"public_security": Interval(4100, 4630, 5200), "access_control": Interval(3090, 3120, 3180)},
         history=tuple(nights),
+        in_any_image_low=5_930,
+        in_any_image_high=7_240,
+        split=None if low is None or best is None or high is None else make_split(low, best, high),
+        unusable=412,
+        calibrated=0.93,
+        curve=CURVE,
     )
     return dataclasses.replace(people, **changes)
 
@@ -217,7 +245,7 @@ def make_report(**changes: Any) -> Report:
         coverage=fill.coverage_from(run_row(), floor=0.95),
         people=make_people(),
         findings=fill.findings_from(finding_frame(), TITLES, DECIDE, limit=20),
-        consent=Consent(("registry",), fill.consent_from(consent), 54_310, Interval(4_490, 5_020, 5_740)),
+        consent=Consent(("registry",), fill.consent_from(consent), 54_310, Interval(4_080, 4_610, 5_375)),
         footprint=Footprint(
             77_512, 41_203_884, "9f1c22ab03de", 90, date(2026, 9, 1), date(2026, 11, 30), 18_220_101, 190_204
         ),

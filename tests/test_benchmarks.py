@@ -57,8 +57,8 @@ def test_an_unknown_subject_is_told_with_the_ones_there_are(runner: ModuleType) 
 
 def test_every_file_of_the_folder_is_a_subject_and_can_be_run() -> None:
     names = ast.literal_eval(re.search(r"^NAMES = (\(.*?\))$", (FOLDER / "run.py").read_text(), re.M | re.S)[1])
-    assert set(names) == {path.stem for path in FOLDER.glob("*.py")} - {"run", "measuring"}
-    assert all("\ndef measure() -> Figures:" in (FOLDER / f"{name}.py").read_text() for name in names)
+    assert set(names) == {path.stem.replace("_", "-") for path in FOLDER.glob("*.py")} - {"run", "measuring"}
+    assert all("\ndef measure() -> Figures:" in (FOLDER / f"{name.replace('-', '_')}.py").read_text() for name in names)
 
 
 def test_the_benchmarks_lock_adds_to_the_development_lock_and_changes_nothing_in_it() -> None:

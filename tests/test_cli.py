@@ -87,12 +87,15 @@ def test_count_prints_one_json_object_with_an_interval_and_a_verdict(source: str
     assert people["low"] <= people["best"] <= people["high"]
     assert people["confidence"] == 0.95
     assert (counted["rule"], counted["threshold"], counted["verdict"]) == ("cn-draft-2023", 10_000, "below")
+    assert counted["unusable"] == 0
+    assert all(0 <= counted[share] <= 1 for share in ("calibrated", "false_merge", "false_split"))
 
 
 def test_count_of_nothing_is_nobody(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("x")
     counted = json.loads(call("count", tmp_path, "--format", "json").stdout)
     assert counted["people"] == counted["people"] | {"low": 0, "best": 0, "high": 0}
+    assert counted["false_merge"] is counted["false_split"] is None, "there is nothing to measure errors on"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,6 @@ def test_vectors_of_the_shipped_length_that_say_nothing_are_taken_for_the_shippe
         pytest.param({"size_px": 128}, "own.onnx takes pixels float (N, 3, 112, 112); one input of", id="wrong size"),
         pytest.param({"template": [[0, 0]] * 4}, "bad.yaml: the file: template is no upright face", id="template"),
         pytest.param({"licens": "x"}, "bad.yaml: licens: unknown key; did you mean `licence`? (line 4)", id="key"),
-        pytest.param({"profile": "none.json"}, "none.json; correct `profile`", id="no profile"),
         pytest.param(None, "bad.yaml: is empty; it must hold keys such as `file:` and `licence:`", id="empty"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from expectations.columns import TABLES
+from plugins import evidence as evidence_module
 from plugins.evidence import Evidence, Fragment, Pending, safe_name
 
 DAY = date(2026, 10, 20)
@@ -66,6 +68,22 @@ def test_a_column_that_must_not_be_empty_is_refused_when_it_is(evidence: Evidenc
     broken = objects(("a.jpg", "1", "scanned")).assign(status=None)
     with pytest.raises(Exception, match=r"status|null"):
         evidence.write_table("objects", broken, "lobby", DAY, "x")
+
+
+def test_a_column_that_the_contract_gained_is_empty_in_older_files(
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = TABLES["objects"]
+    then = replace(now, columns=tuple(c for c in now.columns if c.name not in {"captured_from", "subject_ref"}))
+    with monkeypatch.context() as earlier:
+        earlier.setitem(evidence_module._TABLES, "objects", then)
+        commit(evidence, "run-1", write(evidence, "one", ("a.jpg", "1", "scanned")))
+    commit(evidence, "run-2", write(evidence, "two", ("b.jpg", "1", "scanned")), NOW.replace(hour=19))
+    found = evidence.read("objects")
+    assert list(found.columns) == [*now.names, "file"]
+    assert list(found["uri"]) == ["a.jpg", "b.jpg"]
+    assert found["captured_from"].isna().all()
+    assert list(evidence.read("objects", columns=["subject_ref", "uri"]).columns) == ["subject_ref", "uri", "file"]
 
 
 def test_of_a_snapshot_table_only_the_newest_writing_of_each_store_is_read(evidence: Evidence) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from detectors.encoder import ENCODER_KEY, BadEncoder
 from detectors.look import Looker, detector_key
+from detectors.models import ENCODER, model_hashes
 from plugins import nightly, tasks
 from plugins.evidence import Evidence
+from plugins.judge import RunIncomplete
 from plugins.request import RunRequest
 from plugins.run import Run
 from plugins.scan import plan_scan
@@ -86,6 +90,13 @@ def test_a_night_finds_what_is_there(organisation: Organisation) -> None:
     assert by_rule["minor_without_guardian"] == 1
     assert by_rule["retention_overdue"] == 2, "one picture at the gate, one person in the database"
     assert by_rule["unlinked_faces"] == 2
+    split = people["split"]
+    assert (split["enrolled"], split["linked"], people["with_template"]) == (4, 0, 4)
+    assert split["unknown"]["low"] <= 2 <= split["unknown"]["high"]
+    for end in ("low", "best", "high"):
+        assert people[end] == 4 + split["unknown"][end]
+    assert people["in_any_image_low"] <= 3 <= people["in_any_image_high"], "Collins, Obama and the one with a photo"
+    assert report["consent"]["unlinked_people"] == split["unknown"]
     assert [c["rule"] for c in report["filing"]] == ["public_place_filing"]
 
 
@@ -139,7 +150,8 @@ def test_an_encoder_of_ones_own_looks_and_its_vectors_are_stored(organisation: O
     assert set(objects["detector_key"]) == {detector_key(run.encoder)} != {detector_key()}
     assert plan_scan(Run(organisation.request()), dry=True).objects_todo == 0
     [access] = run.whole.databases
-    assert run.templates(access).shape == (0, 64), "the 128 numbers in the database are of another make"
+    refs, templates = run.templates(access)
+    assert (refs, templates.shape) == ([], (0, 64)), "the 128 numbers in the database are of another make"
 
 
 @pytest.mark.parametrize(
@@ -215,6 +227,47 @@ def test_a_changed_consent_list_is_judged_without_opening_a_picture(
     second = scan(organisation.request("night-2"))
     assert first["findings"]["by_rule"]["no_recorded_ground"] == 1
     assert "no_recorded_ground" not in second["findings"]["by_rule"]
+
+
+def test_a_second_store_with_the_same_pictures_adds_nobody(organisation: Organisation) -> None:
+    first = scan(organisation.request("night-1"))["people"]
+    settings = yaml.safe_load(organisation.settings.read_text(encoding="utf-8"))
+    settings["stores"].append({"name": "backup", "url": "./stores/backup", "purpose": "backup"})
+    organisation.settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    for name in ("gate", "hall"):
+        shutil.copytree(organisation.folder / "stores" / name, organisation.folder / "stores/backup" / name)
+    second = scan(organisation.request("night-2"))
+    assert next(s for s in second["stores"] if s["name"] == "backup")["faces"] == 3
+    counted = ("low", "best", "high", "split", "with_template", "in_any_image", "in_any_image_low", "in_any_image_high")
+    assert {name: second["people"][name] for name in counted} == {name: first[name] for name in counted}
+
+
+def test_a_census_of_an_earlier_version_is_judged_and_reported(organisation: Organisation) -> None:
+    scan(organisation.request("night-1"))
+    [path] = (organisation.folder / "evidence" / "census").rglob("*.parquet")
+    table = pq.read_table(path, partitioning=None)
+    pq.write_table(table.select(table.column_names[: table.column_names.index("method") + 1]), path)
+    asked = organisation.request("judge-1")
+    tasks.rejudge(asked, CLOCK)
+    people = json.loads(tasks.report_text(asked, "json"))["people"]
+    assert (people["with_template"], people["split"], people["curve"], people["notes"]) == (4, None, [], [])
+    assert "People with a stored template" in tasks.report_text(asked, "html")
+
+
+def test_judging_before_the_first_scan_says_what_to_do(organisation: Organisation) -> None:
+    with pytest.raises(RunIncomplete, match="run `facewarden scan` first"):
+        tasks.rejudge(organisation.request("judge-1"), CLOCK)
+
+
+def test_a_run_names_the_encoder_that_looked_even_when_it_only_judges(organisation: Organisation) -> None:
+    with_encoder(organisation)
+    spec = Run(organisation.request()).encoder
+    scanned = scan(organisation.request("night-1"))["run"]["model_hashes"]
+    assert scanned == model_hashes() | {ENCODER: spec.sha256}
+    (organisation.folder / "own.onnx").unlink()
+    asked = organisation.request("judge-1")
+    tasks.rejudge(asked, CLOCK)
+    assert json.loads(tasks.report_text(asked, "json"))["run"]["model_hashes"] == scanned
 
 
 def test_a_finding_keeps_its_id_and_its_first_day(organisation: Organisation) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from detectors.errors import Refusal
+from detectors.records import CurvePoint
 from expectations.consent import STATES
 from plugins.reports import words
 from plugins.reports.model import (
@@ -19,6 +20,7 @@ from plugins.reports.model import (
     Store,
 )
 from tests.report_sample import (
+    CURVE,
     make_clock,
     make_people,
     make_report,
@@ -86,10 +88,73 @@ def test_without_findings_the_page_says_of_how_much_that_holds() -> None:
 
 
 def test_without_an_encoder_no_head_count_is_shown() -> None:
-    nobody = make_people(None, None, None, with_template=None, in_any_image=None, history=(), by_purpose={})
+    nothing = dict.fromkeys(["with_template", "in_any_image", "in_any_image_low", "in_any_image_high", "split"])
+    nobody = make_people(None, None, None, **nothing, history=(), by_purpose={}, curve=())
     page = read(make_report(people=nobody))
     assert "Not counted" in page.words
+    assert "People in any picture" not in page.words
     assert "most likely" not in page.words
+
+
+def test_the_first_screen_says_who_the_people_are_and_counts_pictures_and_templates_apart() -> None:
+    first_screen = read(make_report()).words.partition("What to decide")[0]
+    for said in (
+        "3,120 enrolled: a template of them is stored",
+        "410 linked: pictures are filed under them",
+        "4,080–5,375 unknown; most likely 4,610",
+        "People in any picture 5,930–7,240",
+        "People with a stored template 3,120",
+    ):
+        assert said in first_screen
+
+
+def test_when_the_count_cannot_decide_the_first_screen_says_why() -> None:
+    notes = ("the interval is wide because many faces are small or blurred", "7 faces may be anybody.")
+    undecided = make_people(9_700, 10_100, 10_420, notes=notes)
+    first_screen = read(make_report(people=undecided)).words.partition("What to decide")[0]
+    assert "what is stored does not decide it, and no guess is made" in first_screen
+    said = "The interval is wide because many faces are small or blurred. 7 faces may be anybody."
+    assert f"Why it is no narrower: {said}" in first_screen
+    assert "Why it is no narrower" not in read(make_report(people=make_people(notes=notes))).words
+
+
+def test_the_match_threshold_is_explained_with_the_errors_on_this_very_collection() -> None:
+    text = read(make_report()).words
+    assert "it would make anything from 2,210 to 16,300 people" in text
+    # Between the first two thresholds the straight lines cross, at 0.0781.
+    assert "7.8 % of the joined pairs of faces are two people, and 7.8 % of the pairs of one person stay apart" in text
+    assert "7.2 4,840 1.5 % 16.4 %" in text, "the table has the middle threshold"
+
+
+@pytest.mark.parametrize("curve", [(), CURVE[:1]], ids=["none", "a single threshold"])
+def test_without_a_curve_nothing_is_said_of_thresholds(curve: tuple[CurvePoint, ...]) -> None:
+    assert "match threshold" not in read(make_report(people=make_people(curve=curve))).words
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "said"),
+    [
+        pytest.param(0.93, "looks like the collections that the count was calibrated on", id="like"),
+        pytest.param(0.4, "looks only partly like the collections of the calibration", id="partly"),
+        pytest.param(0.0, "No calibration holds for what is stored; the interval is as wide as it can be", id="not"),
+    ],
+)
+def test_the_report_says_how_far_the_calibration_holds(calibrated: float, said: str) -> None:
+    text = read(make_report(people=make_people(calibrated=calibrated))).words
+    assert said in text
+    assert f"Calibration holds {words.percent(calibrated)}" in text
+    assert "Faces too poor to tell apart 412" in text
+
+
+def test_a_night_from_before_the_split_still_has_its_page() -> None:
+    old = make_people(
+        split=None, curve=(), unusable=None, calibrated=None, in_any_image_low=None, in_any_image_high=None, notes=()
+    )
+    text = read(make_report(people=old)).words
+    assert "7,610–8,905 different people" in text
+    assert "People in any picture about 6,480" in text
+    for missing in ("Who they are", "Calibration holds", "Faces too poor", "match threshold"):
+        assert missing not in text
 
 
 def test_a_rule_not_in_force_is_called_so_at_the_rule_and_at_its_clock() -> None:
@@ -159,7 +224,8 @@ def test_missing_consent_is_worded_as_no_recorded_ground_and_never_as_unlawful()
 
 def test_unlinked_faces_stand_apart_from_the_consent_bars() -> None:
     report = make_report()
-    assert "54,310 faces in pictures cannot be tied to a person on record" in read(report).words
+    said = "54,310 faces in pictures cannot be tied to a person on record; they show 4,080–5,375 people who are none"
+    assert said in read(report).words
     people = sum(sum(purpose.states.values()) for purpose in report.consent.purposes)
     assert people == 3120 + 96
 

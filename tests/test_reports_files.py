@@ -86,6 +86,25 @@ def test_a_report_read_back_is_the_same_report() -> None:
     assert from_json(to_json(report)) == report
 
 
+def test_the_report_of_a_night_before_the_split_is_read_back() -> None:
+    old = json.loads(to_json(make_report()))
+    for name in ("split", "curve", "unusable", "calibrated", "in_any_image_low", "in_any_image_high"):
+        del old["people"][name]
+    people = from_json(json.dumps(old)).people
+    assert (people.best, people.split, people.curve, people.calibrated) == (8_140, None, (), None)
+
+
+def test_the_json_file_splits_the_people_and_gives_the_curve() -> None:
+    people = json.loads(to_json(make_report()))["people"]
+    assert people["split"] == {
+        "enrolled": 3_120,
+        "linked": 410,
+        "unknown": {"low": 4_080, "best": 4_610, "high": 5_375},
+    }
+    assert (people["in_any_image_low"], people["in_any_image"], people["in_any_image_high"]) == (5_930, 6_480, 7_240)
+    assert people["curve"][0] == {"strictness": 5.7, "groups": 2_210, "false_merge": 0.122, "false_split": 0.053}
+
+
 def test_numbers_of_columns_are_written_as_plain_numbers() -> None:
     people = make_people(with_template=np.int64(7), confidence=np.float64(0.9))
     assert json.loads(to_json(make_report(people=people)))["people"]["with_template"] == 7

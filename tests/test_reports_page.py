@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from plugins.reports import charts, fill, screenshot
+from detectors.records import CurvePoint
+from plugins.reports import charts, curve_charts, fill, screenshot
 from plugins.reports.jsonfile import write_reports
+from plugins.reports.model import Interval
 from plugins.reports.page import to_html
 from tests.report_sample import (
     AS_OF,
+    CURVE,
     EVIL,
     Page,
     make_clock,
@@ -118,6 +121,44 @@ def test_the_interval_is_drawn_where_it_lies(low: int, best: int, high: int) -> 
     assert width == pytest.approx(max(0.4, limit * (high - low) / 10_000), abs=0.02)
 
 
+def heights(svg: str, kind: str) -> list[float]:
+    """Give the places of a curve's points, in percent of the chart's height from its foot."""
+    (points,) = re.findall(rf'<polyline points="([^"]*)" class="{kind}"/>', svg)
+    return [100 - float(point.split(",")[1]) for point in points.split()]
+
+
+def test_the_estimate_is_drawn_as_a_band_across_the_groups_by_threshold() -> None:
+    unknown = Interval(4_080, 4_610, 5_375)
+    svg = str(curve_charts.groups_by_threshold(CURVE, unknown))
+    ((y, height),) = re.findall(r'y="([\d.]+)" [^>]*height="([\d.]+)" class="wash"', svg)
+    upper, lower = 154 - float(y), 154 - float(y) - float(height)
+    end = 3 * 5_375 * 1.08
+    assert upper / 120 == pytest.approx(5_375 / end, abs=0.002)
+    assert lower / 120 == pytest.approx(4_080 / end, abs=0.002)
+    assert heights(svg, "plain-line") == pytest.approx([100 * p.groups / end for p in CURVE], abs=0.01)
+    assert "plain clustering: 2,210 to 16,300" in svg
+
+
+def test_a_band_is_seen_however_far_plain_clustering_goes() -> None:
+    curve = [CurvePoint(5, 10, 0.5, 0.1), CurvePoint(6, 1_000_000, 0.0, 0.9)]
+    svg = str(curve_charts.groups_by_threshold(curve, Interval(80, 90, 100)))
+    (height,) = [float(h) for h in re.findall(r'height="([\d.]+)" class="wash"', svg)]
+    assert height > 5
+    assert max(heights(svg, "plain-line")) > 100, "the rest is cut off by the chart's edge"
+    assert "10 to 1,000,000" in svg
+
+
+def test_both_errors_are_drawn_and_the_dot_lies_where_they_balance() -> None:
+    svg = str(curve_charts.errors_by_threshold(CURVE))
+    end = 0.349 * 1.08
+    assert heights(svg, "merge-line") == pytest.approx([100 * p.false_merge / end for p in CURVE], abs=0.01)
+    assert heights(svg, "split-line") == pytest.approx([100 * p.false_split / end for p in CURVE], abs=0.01)
+    ((across, down),) = re.findall(r'<circle cx="([\d.]+)%" cy="([\d.]+)"', svg)
+    assert 0 < float(across) < 25, "between the first two of five thresholds"
+    assert (154 - float(down)) / 120 == pytest.approx(0.0781 / end, abs=0.002)
+    assert "joined, but two people: 12.2 % to 0 %" in svg
+
+
 def test_a_stacked_bar_shows_every_part_and_fills_the_width() -> None:
     parts = [charts.Part("good", 1_000_000, "much"), charts.Part("rest", 0, "none"), charts.Part("alert", 1, "one")]
     svg = str(charts.stacked_bar(parts, "all"))
@@ -138,8 +179,18 @@ def test_an_overdue_clock_is_drawn_past_its_due_day() -> None:
 
 def test_every_chart_carries_its_content_in_words() -> None:
     labels = read(make_report()).labels()
-    assert len(labels) == 1 + 1 + 1 + 1 + 2 + 4
-    for said in ("best estimate 8,140", "crossed on 2026-11-02", "scanned", "no recorded ground 412", "limit is more"):
+    assert len(labels) == 1 + 1 + 1 + 1 + 1 + 2 + 4 + 2
+    for said in (
+        "best estimate 8,140",
+        "unknown; most likely 4,610 4,610",
+        "2,210 at 5.7; 3,460 at 6.5",
+        "estimate: 4,080–5,375 people",
+        "at 8.7 0 % of the joined pairs are two people, 34.9 % of one person's pairs are apart",
+        "crossed on 2026-11-02",
+        "scanned",
+        "no recorded ground 412",
+        "limit is more",
+    ):
         assert any(said in label.replace("examined in this run", "scanned") for label in labels), said
 
 

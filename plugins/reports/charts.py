@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from plugins.reports import drawing as draw
 from plugins.reports import words
 from plugins.reports.model import AgeBin, Filing, Night, People, Retention
 
@@ -32,15 +33,15 @@ def stacked_bar(parts: Sequence[Part], label: str, height_px: int = 26) -> Marku
     shown = [part for part in parts if part.size > 0]
     total = sum(part.size for part in shown)
     if not total:
-        return _svg(height_px, f"{label}: nothing", _rect(0, 0, 100, height_px, "empty"))
+        return draw.svg(height_px, f"{label}: nothing", draw.rect(0, 0, 100, height_px, "empty"))
     wide = [max(_NARROWEST, 100 * part.size / total) for part in shown]
     scale = 100 / sum(wide)
     marks, left = [], 0.0
     for part, width in zip(shown, wide, strict=True):
-        marks.append(_rect(left, 0, width * scale, height_px, f"fill-{part.tone} seam"))
+        marks.append(draw.rect(left, 0, width * scale, height_px, f"fill-{part.tone} seam"))
         left += width * scale
     told = "; ".join(f"{part.label} {part.size:,}" for part in shown)
-    return _svg(height_px, f"{label}: {told}", *marks)
+    return draw.svg(height_px, f"{label}: {told}", *marks)
 
 
 def interval_line(people: People) -> Markup:
@@ -48,15 +49,18 @@ def interval_line(people: People) -> Markup:
     low, best, high = people.low or 0, people.best or 0, people.high or 0
     end, ticks = _axis(max(high, people.threshold or 0, 1))
     band = max(_NARROWEST, 100 * (high - low) / end)
-    marks = [_line(0, 66, 100, 66, "axis")]
-    marks += [_tick(100 * tick / end, 66, words.number(tick)) for tick in ticks]
-    marks += [_rect(100 * low / end, 36, band, 22, "band"), _line(100 * best / end, 32, 100 * best / end, 62, "best")]
+    marks = [draw.line(0, 66, 100, 66, "axis")]
+    marks += [draw.tick(100 * tick / end, 66, words.number(tick)) for tick in ticks]
+    marks += [
+        draw.rect(100 * low / end, 36, band, 22, "band"),
+        draw.line(100 * best / end, 32, 100 * best / end, 62, "best"),
+    ]
     label = f"{low:,} to {high:,} people, best estimate {best:,}"
     if people.threshold is not None:
         at = 100 * people.threshold / end
-        marks += [_line(at, 20, at, 72, "limit"), _text(at, 13, f"limit: {words.limit(people)}", "limit-label")]
+        marks += [draw.line(at, 20, at, 72, "limit"), draw.text(at, 13, f"limit: {words.limit(people)}", "limit-label")]
         label += f"; the limit is {words.limit(people)}"
-    return _svg(90, label, *marks)
+    return draw.svg(90, label, *marks)
 
 
 def time_line(filing: Filing, as_of: date) -> Markup:
@@ -66,19 +70,19 @@ def time_line(filing: Filing, as_of: date) -> Markup:
     first = min(filing.crossed_on, as_of)
     days = max(1, (max(filing.due_on, as_of) - first).days)
     crossed, due, now = (3 + 94 * (day - first).days / days for day in (filing.crossed_on, filing.due_on, as_of))
-    marks = [_rect(crossed, 36, max(due - crossed, _NARROWEST), 8, "track")]
-    marks.append(_rect(crossed, 36, max(0, min(now, due) - crossed), 8, "elapsed"))
+    marks = [draw.rect(crossed, 36, max(due - crossed, _NARROWEST), 8, "track")]
+    marks.append(draw.rect(crossed, 36, max(0, min(now, due) - crossed), 8, "elapsed"))
     if now > due:
-        marks.append(_rect(due, 36, now - due, 8, "fill-alert"))
-    marks += [_dot(crossed, 40, "dot"), _dot(due, 40, "dot due"), _line(now, 24, now, 52, "now")]
+        marks.append(draw.rect(due, 36, now - due, 8, "fill-alert"))
+    marks += [draw.dot(crossed, 40, "dot"), draw.dot(due, 40, "dot due"), draw.line(now, 24, now, 52, "now")]
     due_row = 64 if due - crossed > 50 else 80
     marks += [
-        _text(now, 16, f"report day {words.day(as_of)}", "now-label"),
-        _text(crossed, 64, f"crossed {words.day(filing.crossed_on)}", "label"),
-        _text(due, due_row, f"due {words.day(filing.due_on)}", "label strong"),
+        draw.text(now, 16, f"report day {words.day(as_of)}", "now-label"),
+        draw.text(crossed, 64, f"crossed {words.day(filing.crossed_on)}", "label"),
+        draw.text(due, due_row, f"due {words.day(filing.due_on)}", "label strong"),
     ]
     label = f"crossed on {filing.crossed_on}, due on {filing.due_on}, report day {as_of}"
-    return _svg(due_row + 8, label, *marks)
+    return draw.svg(due_row + 8, label, *marks)
 
 
 def age_histogram(retention: Retention) -> Markup:
@@ -91,11 +95,11 @@ def age_histogram(retention: Retention) -> Markup:
     for place, one in enumerate(bins):
         tone = "fill-alert" if _past(one, retention.max_days) else "fill-calm"
         height = max(3, 58 * one.count / tallest) if one.count else 0
-        marks.append(_rect(place * width + 0.4, base - height, width - 0.8, height, tone))
-    marks += [_line(0, base, 100, base, "axis"), _text(0, base + 14, "new", "label")]
+        marks.append(draw.rect(place * width + 0.4, base - height, width - 0.8, height, tone))
+    marks += [draw.line(0, base, 100, base, "axis"), draw.text(0, base + 14, "new", "label")]
     marks += _limit_mark(retention, width, base)
     label = f"age of {words.plain(retention.what)} in {retention.store}: {_told(bins)}"
-    return _svg(98, label, *marks)
+    return draw.svg(98, label, *marks)
 
 
 def history(nights: Sequence[Night], threshold: int | None) -> Markup:
@@ -109,26 +113,26 @@ def history(nights: Sequence[Night], threshold: int | None) -> Markup:
     shape = Markup('<svg y="20" width="100%" height="90" viewBox="0 0 100 100" preserveAspectRatio="none">')
     shape += Markup('<polygon points="{}" class="band"/>').format(" ".join(upper + lower))
     shape += Markup('<polyline points="{}" class="best-line"/></svg>').format(" ".join(middle))
-    marks = [shape, _line(0, 110, 100, 110, "axis")]
+    marks = [shape, draw.line(0, 110, 100, 110, "axis")]
     if threshold is not None:
         at = 20 + 90 * (1 - threshold / end)
-        marks += [_line(0, at, 100, at, "limit thin"), _text(0, at - 5, f"limit {threshold:,}", "limit-label")]
+        marks += [draw.line(0, at, 100, at, "limit thin"), draw.text(0, at - 5, f"limit {threshold:,}", "limit-label")]
     for x, night in (across[0], across[-1]):
-        marks.append(_text(x, 125, f"{words.day(night.as_of)}: {night.best:,}", "label"))
+        marks.append(draw.text(x, 125, f"{words.day(night.as_of)}: {night.best:,}", "label"))
     told = f"from {nights[0].best:,} on {first} to {nights[-1].best:,} on {nights[-1].as_of}"
-    return _svg(130, f"people on {len(nights)} days: {told}", *marks)
+    return draw.svg(130, f"people on {len(nights)} days: {told}", *marks)
 
 
 def _limit_mark(retention: Retention, width: float, base: int) -> list[Markup]:
     if retention.max_days is None:
-        return [_text(100, base + 14, f"{retention.ages[-1].from_days:,} days and older", "label")]
+        return [draw.text(100, base + 14, f"{retention.ages[-1].from_days:,} days and older", "label")]
     at = width * sum(not _past(one, retention.max_days) for one in retention.ages)
     marks = [
-        _line(at, 12, at, base + 5, "limit thin"),
-        _text(at, 9, f"limit {retention.max_days:,} days", "limit-label"),
+        draw.line(at, 12, at, base + 5, "limit thin"),
+        draw.text(at, 9, f"limit {retention.max_days:,} days", "limit-label"),
     ]
     if retention.ages[-1].from_days > retention.max_days + 1:
-        marks.append(_text(100, base + 14, f"{retention.ages[-1].from_days:,} days and older", "label"))
+        marks.append(draw.text(100, base + 14, f"{retention.ages[-1].from_days:,} days and older", "label"))
     return marks
 
 
@@ -149,35 +153,3 @@ def _axis(highest: int) -> tuple[float, list[int]]:
     step = max(1, step)
     end = step * math.ceil(highest * 1.04 / step)
     return float(end), list(range(0, end + 1, step))
-
-
-def _anchor(x: float) -> str:
-    return "start" if x < 22 else "end" if x > 78 else "middle"
-
-
-def _svg(height_px: int, label: str, *marks: Markup) -> Markup:
-    opening = Markup('<svg class="chart" role="img" width="100%" height="{}" aria-label="{}">').format(height_px, label)
-    return opening + Markup("").join(marks) + Markup("</svg>")
-
-
-def _rect(x: float, y: float, width: float, height: float, kind: str) -> Markup:
-    shape = Markup('<rect x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}" class="{}"/>')
-    return shape.format(x, y, width, height, kind)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    shape = Markup('<line x1="{:.2f}%" y1="{:.1f}" x2="{:.2f}%" y2="{:.1f}" class="{}"/>')
-    return shape.format(x1, y1, x2, y2, kind)
-
-
-def _dot(x: float, y: float, kind: str) -> Markup:
-    return Markup('<circle cx="{:.2f}%" cy="{:.1f}" r="6" class="{}"/>').format(x, y, kind)
-
-
-def _text(x: float, y: float, text: str, kind: str) -> Markup:
-    shape = Markup('<text x="{:.2f}%" y="{:.1f}" text-anchor="{}" class="{}">{}</text>')
-    return shape.format(x, y, _anchor(x), kind, text)
-
-
-def _tick(x: float, y: float, text: str) -> Markup:
-    return _line(x, y, x, y + 4, "axis") + _text(x, y + 18, text, "label")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from detectors.records import CurvePoint
 from plugins.reports.model import (
     AgeBin,
     Coverage,
@@ -19,10 +20,13 @@ from plugins.reports.model import (
     QuarantinedObject,
     RuleFindings,
     Run,
+    Split,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Number = TypeVar("Number", int, float)
 
 SEVERITIES = ("high", "medium", "low")
 SUBJECT_SHOWN = 8
@@ -62,6 +66,29 @@ def coverage_from(row: Mapping[str, Any], floor: float | None = None) -> Coverag
 def interval_from(row: Mapping[str, Any]) -> Interval:
     """Fill an interval from a row of the ``census`` table."""
     return Interval(int(row["people_low"]), int(row["people_best"]), int(row["people_high"]))
+
+
+def split_from(row: Mapping[str, Any]) -> Split | None:
+    """Fill the split from a row of the ``census`` table; nothing of a night before it was counted."""
+    if _missing(row.get("linked")):
+        return None
+    unknown = Interval(*(int(row[f"unknown_{end}"]) for end in ("low", "best", "high")))
+    return Split(int(row["with_template"]), int(row["linked"]), unknown)
+
+
+def notes_from(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read the notes of a row of the ``census`` table."""
+    return tuple(json.loads(_text(row.get("notes")) or "[]"))
+
+
+def curve_from(row: Mapping[str, Any]) -> tuple[CurvePoint, ...]:
+    """Read the curve of a row of the ``census`` table."""
+    return tuple(CurvePoint(**point) for point in json.loads(_text(row.get("curve")) or "[]"))
+
+
+def given(value: Any, kind: Callable[[Any], Number]) -> Number | None:
+    """Read a number of a column that may be empty."""
+    return None if _missing(value) else kind(value)
 
 
 def findings_from(

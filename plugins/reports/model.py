@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from detectors.records import CurvePoint
+
 Verdict = Literal["below", "above", "undetermined"]
 Operator = Literal[">", ">="]
 
@@ -128,6 +130,21 @@ class Night:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A head-count by how its people are known; the three add up to it.
+
+    Attributes:
+        enrolled: people with a stored template.
+        linked: people without one whose pictures are filed under them.
+        unknown: people of whom nothing but their face is known.
+    """
+
+    enrolled: int
+    linked: int
+    unknown: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """How many different people, and how that stands to the threshold.
 
@@ -138,9 +155,15 @@ class People:
         threshold: people; None when the policy has none.
         operator: ``>`` "more than", ``>=`` "this many or more".
         rule: name of the policy or rule that sets the threshold.
-        with_template: people with a stored template, best estimate.
-        in_any_image: people in any picture, best estimate.
+        with_template: people with a stored template, by the records.
+        in_any_image: people in any picture, best estimate; ``in_any_image_low`` and ``_high`` are the interval's ends.
+        notes: why the interval is wide, in sentences.
         history: head-counts of earlier days, oldest first; drawn as a line together with this one.
+        split: by how they are known; None of nights before it was counted, like all that follows.
+        unusable: faces that cannot be told apart; they widen the interval.
+        calibrated: how like the collections of the calibration this one is, 0 (not) to 1.
+        curve: what plain clustering would make of the faces that are filed under nobody by match threshold, and how
+            wrong it would be, by rising strictness.
     """
 
     low: int | None
@@ -157,6 +180,12 @@ class People:
     notes: tuple[str, ...] = ()
     by_purpose: dict[str, Interval] = field(default_factory=dict)
     history: tuple[Night, ...] = ()
+    in_any_image_low: int | None = None
+    in_any_image_high: int | None = None
+    split: Split | None = None
+    unusable: int | None = None
+    calibrated: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +278,7 @@ class Consent:
     Attributes:
         registries: names of the registries that were read; none when none is set up.
         unlinked_faces: faces in pictures that no record ties to a person: no registry can speak of them.
-        unlinked_people: how many different people those faces are, when counted.
+        unlinked_people: how many people those faces show who are none of those on record, when counted.
     """
 
     registries: tuple[str, ...] = ()

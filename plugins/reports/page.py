@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from plugins.reports import charts, words
+from plugins.reports import charts, curve_charts, words
 from plugins.reports.charts import Part
-from plugins.reports.model import Filing, Night, PurposeConsent, Report, Retention
+from plugins.reports.model import Filing, Night, PurposeConsent, Report, Retention, Split
 
 SECTIONS = (
     ("decide", "What to decide"),
@@ -45,7 +45,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(w=words, c=charts, sections=SECTIONS, severity_tone=_severity_tone)
+    environment.globals.update(w=words, c=charts, curves=curve_charts, sections=SECTIONS, severity_tone=_severity_tone)
     return environment.get_template("page.html.j2")
 
 
@@ -92,8 +92,15 @@ def _rest(report: Report) -> dict[str, Any]:
         "retentions": sorted(report.retention, key=_overdue_first),
         "overdue": sum(one.overdue for one in report.retention),
         "people_line": charts.interval_line(count) if counted else Markup(""),
+        **_split(count.split if counted else None),
         "trend": charts.history(_nights(report), count.threshold) if len(_nights(report)) > 1 and counted else None,
     }
+
+
+def _split(split: Split | None) -> dict[str, Any]:
+    parts = words.split(split) if split else []
+    bar = charts.stacked_bar([Part(tone, size, label) for tone, size, _, label in parts], "people", height_px=14)
+    return {"split_parts": parts, "split_bar": bar}
 
 
 def _nights(report: Report) -> list[Night]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from plugins.reports.model import Consent, Coverage, Filing, Findings, People, Report
+from detectors.curve import balanced
+from detectors.records import CurvePoint
+from plugins.reports.model import Consent, Coverage, Filing, Findings, People, Report, Split
 
 DASH = "–"
 SOON_DAYS = 5
 """A clock with this many days left or fewer is shown as pressing: a working week, own choice."""
+
+_LIKE = 0.8
+"""From here on a collection counts as like those of the calibration: ``identities`` gives no reason against it."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -66,6 +72,11 @@ def number(value: int | None) -> str:
 def several(value: int, one: str, many: str) -> str:
     """Write a number with its noun."""
     return f"{value:,} {one if value == 1 else many}"
+
+
+def span(low: int | None, high: int | None) -> str:
+    """Write an interval; one of a single number, or an unknown one, as that."""
+    return number(low) if low == high else f"{number(low)}–{number(high)}"
 
 
 def percent(share: float | None) -> str:
@@ -163,12 +174,60 @@ def _above(count: People) -> Saying:
 
 
 def _undetermined(count: People) -> Saying:
-    said = f"The interval lies on both sides of {_line(count)}. Take the upper end as an early warning and act on it."
+    said = (
+        f"The interval lies on both sides of {_line(count)}: what is stored does not decide it, and no guess is made. "
+        "Take the upper end as an early warning and act on it."
+    )
     return Saying("watch", "Cannot tell", said)
 
 
 def _line(count: People) -> str:
     return f"the limit ({limit(count)})"
+
+
+def split(parts: Split) -> list[tuple[str, int, str, str]]:
+    """Give the parts of a head-count: colour, size to draw, how many in words, and what they are."""
+    unknown = parts.unknown
+    others = f"unknown; most likely {number(unknown.best)}" if unknown.low != unknown.high else "unknown"
+    return [
+        ("good", parts.enrolled, number(parts.enrolled), "enrolled: a template of them is stored"),
+        ("good-2", parts.linked, number(parts.linked), "linked: pictures are filed under them"),
+        ("watch-2", unknown.best, span(unknown.low, unknown.high), others),
+    ]
+
+
+def in_images(count: People) -> str:
+    """Write how many people are in any picture: an interval, or of older nights the best estimate alone."""
+    if count.in_any_image_low is None:
+        return f"about {number(count.in_any_image)}"
+    return span(count.in_any_image_low, count.in_any_image_high)
+
+
+def likeness(calibrated: float) -> str:
+    """Say how far the calibration holds for what was counted."""
+    if calibrated >= _LIKE:
+        return "What is stored looks like the collections that the count was calibrated on."
+    if calibrated > 0:
+        return "What is stored looks only partly like the collections of the calibration; the interval is wider for it."
+    return "No calibration holds for what is stored; the interval is as wide as it can be."
+
+
+def thresholds(curve: Sequence[CurvePoint]) -> str:
+    """Explain the charts of counts and errors by match threshold."""
+    groups = [round(point.groups) for point in curve]
+    said = (
+        "A plain clustering joins all faces that are more alike than a threshold and calls each group a person. Of the "
+        f"faces that are filed under nobody here it would make anything from {number(min(groups))} to "
+        f"{number(max(groups))} people. The estimate of the unknown, drawn as a band, rests on no single threshold: it "
+        "works out both kinds of error and allows for them."
+    )
+    if balance := balanced(curve):
+        said += (
+            f" Where the two errors are nearest to each other, {percent(balance.false_merge)} of the joined pairs of "
+            f"faces are two people, and {percent(balance.false_split)} of the pairs of one person stay apart, as "
+            "estimated from these very faces."
+        )
+    return said
 
 
 def clock(filing: Filing) -> Saying:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMES = ("look", "encode", "night")
+NAMES = ("look", "encode", "night", "until-verdict")
 OUT = Path("build/bench.json")
 
 
@@ -22,9 +22,9 @@ def main(words: Iterable[str]) -> None:
         sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
     figures: dict[str, float] = {}
     for name in only or NAMES:
-        for figure, value in importlib.import_module(name).measure().items():
+        for figure, value in importlib.import_module(name.replace("-", "_")).measure().items():
             figures[figure] = float(f"{value:.4g}")
-            print(f"{name:8} {figure:40} {figures[figure]:12g}", flush=True)
+            print(f"{name:13} {figure:40} {figures[figure]:12g}", flush=True)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
