@@ -75,7 +75,8 @@ def count_people(
         return _uncalibrated(total, known, faces.unusable, confidence)
     if not total:
         return _counted(known, (0, 0, 0), faces.unusable, 0.0 if known else 1.0, confidence)
-    return _estimated(_look(faces, profile, confidence), known, faces.unusable, confidence)
+    unseen = known - len(np.unique(faces.subjects[faces.subjects >= 0]))
+    return _estimated(_look(faces, profile, confidence), known, unseen, faces.unusable, confidence)
 
 
 def _look(faces: TidyFaces, profile: Profile, confidence: float) -> _Nobodys:
@@ -130,8 +131,11 @@ def _not_compared(faces: TidyFaces, nobody: Labels, sample: Labels, sure_cosine:
     )
 
 
-def _estimated(nobodys: _Nobodys, known: int, unusable: int, confidence: float) -> PeopleCount:
-    """Put the interval together: people filed as data subjects, and those among the others who are none of them."""
+def _estimated(nobodys: _Nobodys, known: int, unseen: int, unusable: int, confidence: float) -> PeopleCount:
+    """Put the interval together: people filed as data subjects, and those among the others who are none of them.
+
+    Of the known, ``unseen`` have no usable face to be recognised by: they may all be among the others.
+    """
     belief, among = nobodys.belief, nobodys.known
     tail = (1 - confidence) / 2
     most = nobodys.total + nobodys.total // _COPIES
@@ -139,7 +143,7 @@ def _estimated(nobodys: _Nobodys, known: int, unusable: int, confidence: float) 
         float(np.clip(people, 1, most)) for people in (belief.quantile(tail), belief.best, belief.quantile(1 - tail))
     )
     unknown = (
-        math.floor(low * (1 - among.high)),
+        max(0, math.floor(low * (1 - among.high)) - unseen),
         round(best * (1 - among.best)),
         math.ceil(high * (1 - among.low)),
     )

@@ -128,8 +128,9 @@ def _weights(scale: Scale) -> tuple[Vectors, Vectors]:
 
 def _pairs(queries: tuple[Vectors, Scale], faces: tuple[Vectors, Scale], rows: Labels, others: Labels) -> Vectors:
     (one, at), (other, level) = _weights(queries[1][rows]), _weights(faces[1][others])
-    likeness: Vectors = np.einsum("ij,ij->i", queries[0][rows], faces[0][others])
-    return likeness * (one + other) - (at + level)
+    cosines = np.einsum("ij,ij->i", queries[0][rows], faces[0][others])
+    likeness: Vectors = cosines * (one + other) - (at + level)
+    return likeness
 
 
 def alike_pairs(part: Labels, faces: tuple[Vectors, Scale], strictness: float) -> tuple[Labels, Labels]:

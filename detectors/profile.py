@@ -53,14 +53,16 @@ class Population:
             likely[:, c] = -0.5 * (white**2).sum(axis=0) / spread - 0.5 * size * math.log(spread) + math.log(share)
         likely = np.exp(likely - likely.max(axis=1, keepdims=True))
         belongs: Floats = (likely / likely.sum(axis=1, keepdims=True)).sum(axis=0) + 10 * self.shares
-        return belongs / belongs.sum()
+        shares: Floats = belongs / belongs.sum()
+        return shares
 
     def draw(self, count: int, rng: np.random.Generator, shares: Floats | None = None) -> NDArray[np.float32]:
         """Draw ``count`` made-up people: (count, D) float32 unit vectors."""
         which = rng.choice(len(self.shares), count, p=self.shares if shares is None else shares)
         off = rng.standard_normal((count, len(self.factor))) @ self.factor.T
         people = self.centres[which] + off * np.sqrt(self.sizes[which])[:, None]
-        return (people / np.linalg.norm(people, axis=1, keepdims=True)).astype(np.float32)
+        unit: NDArray[np.float32] = (people / np.linalg.norm(people, axis=1, keepdims=True)).astype(np.float32)
+        return unit
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -185,7 +185,8 @@ def _mates(others: int, chance: Floats) -> tuple[Labels, Floats]:
         return numbers, _RANK_WEIGHTS @ binom.pmf(numbers, others, chance[:, None])
     points = np.linspace(-2.4, 2.4, 9)
     normal = np.exp(-(points**2) / 2) / np.exp(-(points**2) / 2).sum()
-    numbers, weights = [], []
+    found: list[Labels] = []
+    weights: list[Floats] = []
     for one, weight in zip(chance, _RANK_WEIGHTS, strict=True):
         if others * one < 8:
             few = np.arange(41)
@@ -193,9 +194,9 @@ def _mates(others: int, chance: Floats) -> tuple[Labels, Floats]:
         else:
             few = np.clip(np.round(others * one + points * np.sqrt(others * one * (1 - one))), 0, others)
             part = normal
-        numbers.append(few.astype(np.int64))
+        found.append(few.astype(np.int64))
         weights.append(weight * part / part.sum())
-    return np.concatenate(numbers), np.concatenate(weights)
+    return np.concatenate(found), np.concatenate(weights)
 
 
 def _cumulated(mean: float, even: float) -> Floats:
@@ -203,8 +204,9 @@ def _cumulated(mean: float, even: float) -> Floats:
     from scipy.stats import nbinom
 
     top = int(min(5000, 12 * mean + 60))
-    cumulated = np.concatenate([[0.0], nbinom.cdf(np.arange(top), even, even / (even + mean))])
-    return cumulated / cumulated[-1]
+    below = np.concatenate([[0.0], nbinom.cdf(np.arange(top), even, even / (even + mean))])
+    cumulated: Floats = below / below[-1]
+    return cumulated
 
 
 def _together(found: tuple[Labels, Floats], cumulated: Floats) -> Floats:

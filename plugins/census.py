@@ -9,7 +9,7 @@ import pandas as pd
 
 from detectors.groups import group_faces
 from detectors.identities import count_people
-from detectors.profile import Profile, for_encoder
+from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount
 from expectations.columns import CENSUS
 from plugins.evidence import Fragment
@@ -63,7 +63,7 @@ def take_census(run: Run, so_far: Fragment) -> Census:
     faces = faces[faces["store"].isin(held)].reset_index(drop=True)
     subjects = run.evidence.read("subjects", so_far)
     subjects = subjects[subjects["store"].isin(held)]
-    profile = for_encoder(run.encoder)
+    profile = run.profile
     seen = gather(run, objects, faces, subjects)
     counter = _Counter(seen, profile)
     rows = [_row(run, scope, counter) for scope in _scopes(run, seen, faces, subjects)]

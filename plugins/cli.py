@@ -223,13 +223,13 @@ def _until_verdict(reader: Any, policy: str, threshold: Any) -> dict[str, Any]:
 
     def tell(so_far: Decision) -> None:
         part = f"{so_far.part.read:,} of {so_far.part.objects:,} objects read"
-        click.echo(f"{part}, {so_far.people.low:,} to {so_far.high:,} people in all: {so_far.verdict}", err=True)
+        click.echo(f"{part}, {so_far.low:,} to {so_far.high:,} people in all: {so_far.verdict}", err=True)
 
     counted, decision = count_until_verdict(reader, threshold, tell)
     content = _head_count(counted, policy, threshold, decision.verdict)
     return content | {
         "notes": list(decision.notes),
-        "people_in_whole": {"low": decision.people.low, "high": decision.high},
+        "people_in_whole": {"low": decision.low, "high": decision.high},
         "until_verdict": {
             "share_read": round(decision.share_read, 4),
             "objects_read": decision.part.read,

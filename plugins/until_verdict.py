@@ -1,11 +1,11 @@
 """Counts until the verdict is sure: reads objects in random order and stops when those read decide for all.
 
 A verdict is wrong with a chance of at most 1 % over all the looks together (``detectors.sequential`` has the schedule,
-the bounds and their sources). It is ``above`` when the fewest people of the part read cross the threshold, since the
-whole has no fewer; ``below`` when the most people of the part read, together with the most that may be in the rest
-beside them, do not. Only one of the two can be wrong, so each has the whole chance of a look for itself: ``above`` for
-the interval of people, ``below`` a quarter for that, a quarter for how many people have one face only, and half for
-what is in the rest.
+the bounds and their sources). It is ``above`` when the fewest people of the part read, now or at an earlier look, cross
+the threshold, since the whole has no fewer; ``below`` when the most people of the part read, together with the most
+that may be in the rest beside them, do not. Only one of the two can be wrong, so each has the whole chance of a look
+for itself: ``above`` for the interval of people, ``below`` a quarter for that, a quarter for how many people have one
+face only, and half for what is in the rest.
 
 None of this is surer than the head-count's own interval, at the confidence that is asked of it.
 """
@@ -46,12 +46,14 @@ class Decision:
 
     Attributes:
         people: in the part read, at the confidence of that look.
-        high: the most people in the whole; ``people.low`` is the fewest. Each end holds as surely as the verdict.
+        low: the fewest people in the whole. Each end holds as surely as the verdict.
+        high: the most people in the whole.
         looks: how many looks it took.
     """
 
     verdict: Verdict
     people: PeopleCount
+    low: int
     high: int
     part: Part
     looks: int
@@ -87,23 +89,26 @@ def decide(
         threshold: what to compare with.
         tell: is told each look.
     """
-    looks = plan_looks(objects, ERROR)
-    for number, look in enumerate(looks, 1):
-        decision = _judge(read_up_to(look.objects), look, number, threshold)
+    low = 0
+    for number, look in enumerate(plan_looks(objects, ERROR), 1):
+        decision = _judge(read_up_to(look.objects), look, number, threshold, low)
         tell(decision)
+        low = decision.low
         if decision.verdict != "undetermined":
             break
     return decision
 
 
-def _judge(reading: Reading, look: Look, number: int, threshold: Threshold) -> Decision:
+def _judge(reading: Reading, look: Look, number: int, threshold: Threshold, known: int) -> Decision:
+    """Judge at one look; that the whole has ``known`` people at least was found before."""
     part = reading.part
     people = reading.count(1 - look.error)
-    high = _most_in_whole(people, part, threshold, look.error)
-    if part.read < part.objects and threshold.verdict(people.low, high) != "undetermined":
+    low = max(known, people.low)
+    high = max(low, _most_in_whole(people, part, threshold, look.error))
+    if part.read < part.objects and threshold.verdict(low, high) != "undetermined":
         # The upper end shares the error with the bounds of the rest. Counting is dear: more surely only if it matters.
         high = max(high, _most_in_whole(reading.count(1 - look.error / 4), part, threshold, look.error))
-    return Decision(threshold.verdict(people.low, high), people, high, part, number)
+    return Decision(threshold.verdict(low, high), people, low, high, part, number)
 
 
 def _most_in_whole(people: PeopleCount, part: Part, threshold: Threshold, error: float) -> int:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from PIL import Image
 
 from detectors.calibrate import LEAST_PEOPLE, CalibrationProblem
 from detectors.encoder import SHIPPED
-from detectors.profile import BadProfile, load_profile, shipped
-from plugins import calibration
+from detectors.identities import count_people
+from detectors.profile import BadProfile, Profile, load_profile, shipped
+from detectors.records import PeopleCount
+from plugins import calibration, census, nightly
 from plugins.adhoc import BadSource, Found
 from plugins.calibration import Asked, calibrate
 from plugins.cli import cli, main
@@ -340,7 +342,7 @@ def test_quality_that_was_never_graded_is_not_taken_for_perfect(labelled: Labell
     bare = tmp_path / "bare.parquet"
     pq.write_table(pq.read_table(labelled.faces).drop(["quality", "box_xywh_px", "frame_ms"]), bare)
     read = read_labelled(str(bare), str(labelled.labels), SHIPPED)
-    assert read.quality is None and len(read.vectors) == sum(SIZES)
+    assert read.quality is None and len(read.vectors) == sum(SIZES) - 2
     graded = labelled.read().quality
     assert graded is not None and 0.6 <= graded.min() < graded.max() < 0.9
 
@@ -545,6 +547,21 @@ def test_the_settings_name_the_profile_that_a_run_counts_by(organisation: Organi
     assert run.profile is not None and run.profile.people == load_profile(own_profile).people
     assert run.encoder.key == SHIPPED.key and run.detector_key == before.detector_key, "no picture is looked at again"
     assert load_settings(organisation.settings).digest() != before.settings.digest()
+
+
+def test_the_census_of_a_night_counts_by_the_settings_profile(
+    organisation: Organisation, own_profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+
+    def counting(*faces: Any, profile: Profile, **more: Any) -> PeopleCount:
+        used.append(profile.people)
+        return count_people(*faces, profile=profile, **more)
+
+    monkeypatch.setattr(census, "count_people", counting)
+    calibrated_by(organisation, str(own_profile))
+    nightly.scan(organisation.request(), lambda: datetime(2026, 10, 20, 18, tzinfo=UTC), lambda n: lambda k: None)
+    assert set(used) == {load_profile(own_profile).people}
 
 
 def test_a_scan_with_a_profile_of_another_encoder_ends_before_a_picture_is_opened(
