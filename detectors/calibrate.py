@@ -12,6 +12,7 @@ from detectors.cohort import Scale, Vectors, scale_of
 from detectors.errors import DetectorError
 from detectors.lookalikes import Labels
 from detectors.profile import Floats, Mates, Population, Profile, Strangers, Usual
+from detectors.tidy import unit_vectors
 
 LEAST_PEOPLE = 50
 """People with two or more pictures, below which nothing is fitted."""
@@ -52,10 +53,10 @@ def fit_profile(
         origin: whose faces they were, in words, for the record; it enters the profile.
 
     Raises:
-        CalibrationProblem: fewer than 50 people have two or more pictures.
+        CalibrationProblem: fewer than 50 people have two or more pictures, or strangers' likeness cannot be fitted.
+        BadVectors: a vector that is not finite or has no length.
     """
-    unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    unit, first = np.unique(unit, axis=0, return_index=True)
+    unit, first = np.unique(unit_vectors(vectors, None), axis=0, return_index=True)
     who = np.unique(people[first], return_inverse=True)[1].astype(np.int64)
     pictures = np.bincount(who)
     if (several := int((pictures >= 2).sum())) < LEAST_PEOPLE:
@@ -81,8 +82,8 @@ def _population(people: Vectors) -> Population:
     components = int(np.clip(count // _COMPONENT_PEOPLE, 1, _COMPONENTS))
     rng = np.random.default_rng(_SEED)
     centres, which = kmeans2(people.astype(np.float64), components, iter=50, minit="++", rng=rng)
-    held = np.bincount(which, minlength=components) > size / 10
-    centres = centres[held]
+    members = np.bincount(which, minlength=components)
+    centres = centres[members > min(size / 10, members.max() - 1)]
     which = ((people[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     off = people - centres[which]
     covariance = np.cov(off.T) + 1e-6 * np.eye(size)
@@ -96,6 +97,7 @@ def _population(people: Vectors) -> Population:
 
 def _usual(people: Vectors, quality: NDArray[np.floating] | None) -> Usual:
     """Take what needs no scale: cosines that strangers hardly reach, and the quality of the worst faces."""
+    people = people[np.random.default_rng(_SEED).permutation(len(people))[:_MOST_FACES]]
     cosines = (people @ people.T)[np.triu_indices(len(people), 1)]
     rate = max(_SURE_RATE, _PAIRS_NEEDED / len(cosines))
     sure = float(np.quantile(cosines[cosines < 0.999], 1 - rate))
@@ -204,6 +206,11 @@ def _face_share(unit: Vectors, who: Labels) -> float:
 def _strangers(shares: Floats, pairs: float, unit: Vectors, who: Labels, unfitted: Profile) -> Strangers:
     rates = _RATES[_RATES * pairs > _PAIRS_NEEDED]
     strictness = np.interp(-np.log(rates), -np.log(np.maximum(shares, 1e-300)), _GRID)
+    if np.diff(strictness).min() <= 0:
+        raise CalibrationProblem(
+            f"how often strangers are alike cannot be fitted: {unfitted.people} people are too few for vectors of "
+            f"{unfitted.dimension} numbers, or several are filed under two names; add people or correct the labels"
+        )
     once = np.unique(who, return_index=True)[1][:_MOST_FACES]
     scale = scale_of(unit[once], unfitted)
     cosines, likeness, _, (one, other) = _pairs(unit[once], scale, who[once])
@@ -212,7 +219,7 @@ def _strangers(shares: Floats, pairs: float, unit: Vectors, who: Labels, unfitte
     for at in _EVEN_AT:
         alike = different & (likeness > at)
         counts = np.bincount(one[alike], minlength=len(once)) + np.bincount(other[alike], minlength=len(once))
-        evenness.append(_shape(counts) if counts.sum() > 100 else evenness[-1])
+        evenness.append(_shape(counts) if counts.sum() > 100 or not evenness else evenness[-1])
     return Strangers(rates, strictness, _EVEN_AT, np.minimum.accumulate(evenness))
 
 

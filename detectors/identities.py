@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from detectors.cohort import Scale, scale_of
 from detectors.guesses import GRID, Belief, Strangeness, believe, strangeness_of
 from detectors.known import KnownShare, known_share
-from detectors.lookalikes import SAMPLE, Labels, levels_for, look_alikes, sampled
+from detectors.lookalikes import PAIRS, SAMPLE, Labels, levels_for, look_alikes, sampled
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount, Sightings
 from detectors.sizes import Observed, Solution, concentrated, solve
@@ -124,7 +124,11 @@ def _not_compared(faces: TidyFaces, nobody: Labels, sample: Labels, sure_cosine:
     rows = np.repeat(np.arange(len(sample)), size)
     others = order[np.repeat(start, size) + np.arange(len(rows)) - np.repeat(np.cumsum(size) - size, size)]
     vectors = faces.vectors[nobody]
-    apart = np.einsum("ij,ij->i", vectors[sample[rows]], vectors[others]) <= sure_cosine
+    apart = np.empty(len(rows), np.bool_)
+    for first in range(0, len(rows), PAIRS):
+        part = slice(first, first + PAIRS)
+        cosines = np.einsum("ij,ij->i", vectors[sample[rows[part]]], vectors[others[part]])
+        apart[part] = cosines <= sure_cosine
     return (
         np.concatenate([rows[apart], np.arange(len(sample))]),
         np.concatenate([others[apart], sample]),
@@ -150,7 +154,7 @@ def _estimated(nobodys: _Nobodys, known: int, unseen: int, unusable: int, confid
     counted = _counted(known, unknown, unusable, nobodys.lone[0], confidence)
     return replace(
         counted,
-        notes=counted.notes + _notes(nobodys.strange, belief),
+        notes=counted.notes + (_notes(nobodys.strange, belief) if unknown[0] < unknown[2] else ()),
         calibrated=round(belief.calibrated, 3),
         lone_share_high=min(1.0, nobodys.lone[1]),
         curve=_curve(nobodys),
@@ -164,14 +168,14 @@ def _counted(known: int, unknown: tuple[int, int, int], unusable: int, lone: flo
     nobody_at_all = known + high == 0
     low = max(low, 0 if known or nobody_at_all else 1)
     best, high = max(best, low), max(high, low)
-    share = f"{unusable} faces are too small or blurred to be told apart: they may be anybody"
+    blurred = f"faces too small or blurred to be told apart: {unusable:,}; each may be anybody"
     return PeopleCount(
         low=known + low,
         best=known + best,
         high=known + high,
         confidence=confidence,
         method=METHOD,
-        notes=(share,) if unusable else (),
+        notes=(blurred,) if unusable else (),
         known=known,
         unknown_low=low,
         unknown_best=best,

@@ -24,6 +24,7 @@ _LARGEST_RATE, _LEAST_RATE = 0.02, 1e-9
 SAMPLE = 20_000
 _SEED = 11
 _ROWS, _COLUMNS = 64, 16_384  # one tile of comparisons: 4 MB
+PAIRS = 50_000  # single pairs compared at once: 2 x 25 MB of vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -88,8 +89,8 @@ def look_alikes(
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         parts = pool.map(lambda start: _block(_part(queries, start), faces, levels), starts)
         counts = np.concatenate([np.zeros((0, len(levels.rates)), np.int64), *parts])
-    for start in range(0, len(same[0]), 1_000_000):
-        rows, others = (pairs[start : start + 1_000_000] for pairs in same)
+    for start in range(0, len(same[0]), PAIRS):
+        rows, others = (pairs[start : start + PAIRS] for pairs in same)
         likeness = _pairs(queries, faces, rows, others)
         for level, strictness in enumerate(levels.strictness.astype(np.float32)):
             np.subtract.at(counts[:, level], rows[likeness > strictness], 1)

@@ -163,7 +163,7 @@ def load_profile(path: Path) -> Profile:
         return _parsed(content)
     except (OSError, UnicodeDecodeError) as error:
         raise BadProfile(f"the calibration profile {path.name} cannot be read: {error}; {again}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise BadProfile(f"{path.name} is not a calibration profile, or damaged; {again}") from error
 
 
@@ -198,6 +198,8 @@ def _parsed(content: dict[str, Any]) -> Profile:
     population["shares"] /= population["shares"].sum()  # written with seven digits
     size = population["centres"].shape[1]
     factor = np.zeros((size, size))
+    if len(population["factor"]) != size * (size + 1) // 2:
+        raise ValueError
     factor[np.tril_indices(size)] = population["factor"]
     checked = {str(k): float(v) for k, v in content["checked"].items()}
     profile = Profile(
@@ -217,11 +219,26 @@ def _parsed(content: dict[str, Any]) -> Profile:
 
 
 def _check_numbers(profile: Profile) -> None:
-    population, strangers = profile.population, profile.strangers
-    every = [population.shares, population.centres, population.factor, population.sizes, profile.mates.cosines,
-             strangers.rates, strangers.strictness, strangers.at, strangers.evenness]  # fmt: skip
-    rising = np.diff(profile.mates.cosines).min() >= 0 and np.diff(strangers.strictness).min() > 0
-    if not all(np.isfinite(a).all() for a in every) or not rising or np.diff(strangers.rates).max() >= 0:
+    """Raise ValueError for numbers that no calibration gives: of another shape, not finite, out of order."""
+    population, mates, strangers, usual = profile.population, profile.mates, profile.strangers, profile.usual
+    shapes = [
+        (population.shares, (len(population.sizes),)),
+        (population.centres, (len(population.sizes), profile.dimension)),
+        (mates.cosines, (len(mates.cosines),)),
+        (strangers.strictness, (len(strangers.rates),)),
+        (strangers.evenness, (len(strangers.at),)),
+    ]
+    numbers = [np.asarray(value) for part in (population, mates, strangers, usual) for value in asdict(part).values()]
+    positive = [population.shares, population.sizes, np.diag(population.factor), strangers.rates, strangers.evenness,
+                np.array([usual.level_spread, usual.deviation])]  # fmt: skip
+    rising = [-strangers.rates, strangers.strictness, strangers.at]
+    if not (
+        all(array.shape == shape for array, shape in shapes)
+        and all(np.isfinite(array).all() for array in numbers)
+        and all(array.min() > 0 for array in positive)
+        and all(np.diff(array).min() > 0 for array in rising)
+        and np.diff(mates.cosines).min() >= 0
+    ):
         raise ValueError
 
 

@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_LOOK = 512
-"""Objects read before the first look; each further look doubles them. Every look costs all others some power."""
+"""Objects read before the first look; each further look is at half as many again. Every look costs all others some power."""
 
 FACES_AT_MOST = 64
 """Faces that an object not looked at is taken to hold at most, or twice the most of any that was, if that is more.
@@ -90,7 +90,7 @@ class Part:
 
 
 def plan_looks(objects: int, error: float) -> tuple[Look, ...]:
-    """Lay down when to look back, at ever twice as many objects, so that all looks together err with ``error`` at most.
+    """Lay down when to look back, at ever half as many objects again, so that all looks together err with ``error`` at most.
 
     Half of the error is for the last look, at everything, which has to decide if no other does; the others share the
     rest in equal parts, since their number is known beforehand.
@@ -99,7 +99,7 @@ def plan_looks(objects: int, error: float) -> tuple[Look, ...]:
     size = FIRST_LOOK
     while size < objects:
         early.append(size)
-        size *= 2
+        size += size // 2
     if not early:
         return (Look(objects, error),)
     return (*(Look(size, error / 2 / len(early)) for size in early), Look(objects, error / 2))

@@ -49,18 +49,19 @@ def tidy(sightings: Sightings, profile: Profile | None) -> TidyFaces:
     total = len(unit)
     quality = _given(sightings.quality, total, 1.0, "quality")
     filed = _given(sightings.subjects, total, -1, "subjects").astype(np.int64)
-    kept, subjects = _each_once(unit, quality, filed)
+    frames = _given(sightings.frames, total, -1, "frames").astype(np.int64)
+    cameras = _given(sightings.cameras, total, -1, "cameras").astype(np.int64)
+    seconds = _given(sightings.seconds, total, math.nan, "seconds")
+    kept, subjects = _each_once(unit, (frames, cameras, seconds, filed, -quality), filed)
     usable = quality[kept] >= LEAST_QUALITY
     unusable = int((~usable & (subjects < 0)).sum())
     kept, subjects = kept[usable], subjects[usable]
     if profile is not None and sightings.cameras is not None:
-        cameras = np.where(subjects < 0, _given(sightings.cameras, total, -1, "cameras")[kept], -1).astype(np.int64)
-        seconds = _given(sightings.seconds, total, math.nan, "seconds")[kept]
-        alone = one_of_each_track(unit[kept], cameras, seconds, quality[kept], profile)
+        unfiled = np.where(subjects < 0, cameras[kept], -1)
+        alone = one_of_each_track(unit[kept], unfiled, seconds[kept], quality[kept], profile)
         kept, subjects = kept[alone], subjects[alone]
     graded = profile is not None and sightings.quality is not None and len(kept)
     poor = float((quality[kept] < profile.usual.poor_below).mean()) if profile and graded else 0.0
-    frames = _given(sightings.frames, total, -1, "frames").astype(np.int64)
     return TidyFaces(unit[kept], frames[kept], subjects, poor, unusable)
 
 
@@ -88,9 +89,12 @@ def _given(values: NDArray[np.generic] | None, total: int, otherwise: float, nam
     return values.astype(np.float64)
 
 
-def _each_once(unit: Vectors, quality: Floats, subjects: Labels) -> tuple[Labels, Labels]:
-    """Order faces by a hash of their vectors and take each vector once; filed copies speak for the others."""
-    order = np.lexsort((subjects, -quality, row_hashes(unit)))
+def _each_once(unit: Vectors, keys: tuple[NDArray[np.generic], ...], subjects: Labels) -> tuple[Labels, Labels]:
+    """Order faces by a hash of their vectors and take each vector once; filed copies speak for the others.
+
+    Of copies that with the least ``keys`` is taken, the last key first: it must not depend on the order given.
+    """
+    order = np.lexsort((*keys, row_hashes(unit)))
     fresh = np.ones(len(order), np.bool_)
     for start in range(1, len(order), _HASH_ROWS):
         rows = order[start - 1 : start + _HASH_ROWS]

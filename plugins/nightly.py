@@ -33,7 +33,7 @@ class Outlook:
         return {
             "objects": self.plan.objects_todo,
             "bytes": self.plan.bytes_todo,
-            "expected_minutes": None if self.minutes is None else round(self.minutes, 2),
+            "expected_minutes": None if self.minutes is None else round(self.minutes, 3),
             "measured_on": self.sampled,
             "need_no_look": counts,
             "problems": {c.store: c.problem for c in self.plan.coverage.values() if c.problem},

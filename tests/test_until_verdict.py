@@ -130,7 +130,7 @@ def test_who_has_been_seen_before_lets_a_large_store_stop_where_faces_alone_do_n
     rng = np.random.default_rng(1)
     made = Store(rng.integers(0, 2000, 200_000), np.arange(200_000), 200_000)
     [stop] = stops(made, more_than(10_000), 1)
-    assert (stop.verdict, stop.part.read) == ("below", 32_768)
+    assert stop.verdict == "below" and stop.part.read < 50_000
     unread = made.objects - stop.part.read
     assert unread > 10_000, "each unread picture holds a face"
 
@@ -164,7 +164,7 @@ def test_the_chances_of_error_of_all_looks_add_up_to_one_per_cent(monkeypatch: p
 
     monkeypatch.setattr(until_verdict, "unseen_people", unseen)
     decision = decide(30_000, read_up_to, more_than(100))
-    assert decision.looks == len(spent_above) == 7
+    assert decision.looks == len(spent_above) == 12
     last = spent_above[-1]
     assert sum(spent_above) == pytest.approx(ERROR)
     assert sum(spent_below[:-1]) + last == pytest.approx(ERROR)
@@ -188,21 +188,21 @@ def test_looking_often_is_paid_for() -> None:
 
 
 def test_what_an_earlier_look_found_stays_found() -> None:
-    lows = iter([300, 200, 100, 100])
+    lows = iter([300, 200, 100, 100, 100, 100])
 
     def read_up_to(size: int) -> Reading:
         low = next(lows)
         return Reading(Part(3000, np.ones(size, np.int64)), lambda asked: PeopleCount(low, 3000, 3000, asked, ""))
 
     stop = decide(3000, read_up_to, more_than(2500))
-    assert (stop.verdict, stop.people.low, stop.low, stop.looks) == ("undetermined", 100, 300, 4)
+    assert (stop.verdict, stop.people.low, stop.low, stop.looks) == ("undetermined", 100, 300, 6)
 
 
 @pytest.mark.parametrize("objects", [0, 1, 512, 513, 13_233, 1_000_000])
 def test_looks_grow_to_the_whole_and_share_one_error(objects: int) -> None:
     looks = plan_looks(objects, 0.01)
     assert looks[-1].objects == objects
-    assert all(2 * a.objects == b.objects for a, b in pairwise(looks[:-1]))
+    assert all(a.objects * 3 // 2 == b.objects for a, b in pairwise(looks[:-1]))
     assert sum(look.error for look in looks) == pytest.approx(0.01)
 
 
@@ -401,13 +401,13 @@ def test_the_command_reads_a_faces_file_until_it_is_sure(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     counted = json.loads(done.stdout)
     assert counted["until_verdict"] == {
-        "share_read": 0.6827, "objects_read": 1024, "objects": 1500, "looks": 2, "confidence": 0.99
+        "share_read": 0.768, "objects_read": 1152, "objects": 1500, "looks": 3, "confidence": 0.99
     }  # fmt: skip
     assert (counted["threshold"], counted["verdict"]) == (2200, "below")
-    assert counted["images"] == counted["faces"] == 1024
+    assert counted["images"] == counted["faces"] == 1152
     people, whole = counted["people"], counted["people_in_whole"]
     assert people["low"] <= whole["low"] <= people["best"] <= people["high"] < whole["high"] <= 2200
-    assert "512 of 1,500 objects read" in done.stderr and "1,024 of 1,500 objects read" in done.stderr
+    assert "512 of 1,500 objects read" in done.stderr and "1,152 of 1,500 objects read" in done.stderr
     again = call("count", path, "--until-verdict", "--threshold", 2200, "--format", "json")
     assert again.stdout == done.stdout
 
