@@ -40,7 +40,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_LOOK = 512
-"""Objects read before the first look; each further look is at half as many again. Every look costs all others some power."""
+"""Objects read before the first look; each further look is at half as many again.
+
+Every look costs all others some power.
+"""
 
 FACES_AT_MOST = 64
 """Faces that an object not looked at is taken to hold at most, or twice the most of any that was, if that is more.
@@ -90,7 +93,7 @@ class Part:
 
 
 def plan_looks(objects: int, error: float) -> tuple[Look, ...]:
-    """Lay down when to look back, at ever half as many objects again, so that all looks together err with ``error`` at most.
+    """Lay down when to look back, at ever half as many objects again; all looks together err with ``error`` at most.
 
     Half of the error is for the last look, at everything, which has to decide if no other does; the others share the
     rest in equal parts, since their number is known beforehand.
