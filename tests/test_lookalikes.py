@@ -1,0 +1,112 @@
+"""Look-alikes: counted as a plain double loop counts them, at strictnesses that the profile calibrates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import lookalikes
+from detectors.cohort import Scale, scale_of
+from detectors.lookalikes import Levels, alike_pairs, levels_for, look_alikes, sampled, strictness_at
+from detectors.profile import shipped
+from tests.people import Labels, Vectors, made_up
+
+RATES = np.array([0.3, 0.1, 0.02, 1e-3])
+LEVELS = Levels(RATES, np.array([-1.0, 1.0, 3.0, 6.0]))
+
+
+def strictness(one: tuple[Vectors, Scale], other: tuple[Vectors, Scale]) -> np.ndarray:
+    """(S, N): the mean of deviations above each face's own strangers, in double precision."""
+    cosines = one[0].astype(np.float64) @ other[0].T
+    first = (cosines - one[1].level[:, None]) / one[1].deviation[:, None]
+    return (first + (cosines - other[1].level) / other[1].deviation) / 2
+
+
+def plain_count(
+    queries: tuple[Vectors, Scale], faces: tuple[Vectors, Scale], levels: Levels, same: tuple[Labels, Labels]
+) -> Labels:
+    likeness = strictness(queries, faces)
+    likeness[same] = -np.inf
+    counts = np.zeros((len(likeness), len(levels.rates)), np.int64)
+    for row in range(likeness.shape[0]):
+        for other in range(likeness.shape[1]):
+            counts[row] += likeness[row, other] > levels.strictness
+    return counts
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 60), st.integers(0, 2**32 - 1))
+def test_look_alikes_are_those_of_a_plain_double_loop(asked: int, total: int, pairs: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, _ = made_up(rng.integers(1, 4, total), shipped(), seed % 1000)
+    faces = vectors, scale_of(vectors, shipped())
+    rows = rng.integers(len(vectors), size=asked)
+    queries = vectors[rows], faces[1][rows]
+    excluded = np.unique(rng.integers(0, [max(asked, 1), len(vectors)], (pairs if asked else 0, 2)), axis=0)
+    same = excluded[:, 0], excluded[:, 1]
+    assert (look_alikes(queries, faces, LEVELS, same) == plain_count(queries, faces, LEVELS, same)).all()
+
+
+def test_tiles_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = made_up([3] * 100, shipped(), 2)
+    faces = vectors, scale_of(vectors, shipped())
+    same = np.repeat(np.arange(300), 5), np.random.default_rng(0).permuted(np.tile(np.arange(300), (5, 1)), axis=1).T
+    excluded = same[0], same[1].ravel()
+    whole = look_alikes(faces, faces, LEVELS, excluded)
+    for name, size in (("_ROWS", 7), ("_COLUMNS", 11), ("PAIRS", 13)):
+        monkeypatch.setattr(lookalikes, name, size)
+    assert (look_alikes(faces, faces, LEVELS, excluded) == whole).all()
+    assert whole.any() and (np.diff(whole, axis=1) <= 0).all()
+
+
+def test_alike_pairs_are_all_pairs_above_the_strictness_each_once() -> None:
+    vectors, _ = made_up([3] * 60, shipped(), 3)
+    faces = vectors, scale_of(vectors, shipped())
+    part = np.sort(np.random.default_rng(0).choice(180, 150, replace=False))
+    one, other = alike_pairs(part, faces, 6.0)
+    alike = np.triu(strictness(faces, faces) > 6.0, 1)[np.ix_(part, part)]
+    assert sorted(zip(one.tolist(), other.tolist(), strict=True)) == [
+        (part[row], part[column]) for row, column in np.argwhere(alike).tolist()
+    ]
+    assert len(one) > 50
+
+
+def test_the_strictness_of_a_calibrated_rate_is_the_profiles() -> None:
+    known = shipped().strangers
+    assert strictness_at(known.rates, shipped()) == pytest.approx(known.strictness)
+
+
+@given(st.floats(1e-12, 0.03), st.floats(1e-12, 0.03))
+def test_a_lower_rate_needs_more_strictness_even_beyond_the_calibrated_ones(one: float, other: float) -> None:
+    low, high = sorted([one, other])
+    asked = strictness_at(np.array([high, low]), shipped())
+    assert asked[1] >= asked[0]
+    if high / low > 1.01:
+        assert asked[1] > asked[0]
+
+
+def test_beyond_the_calibrated_rates_strictness_goes_on_as_steeply_as_before() -> None:
+    straight = replace(shipped().strangers, rates=10.0 ** -np.arange(2, 8), strictness=3.0 + np.arange(6))
+    profile = replace(shipped(), strangers=straight)
+    assert strictness_at(np.array([1e-8, 1e-10]), profile) == pytest.approx([9, 11])
+
+
+@given(st.integers(0, 10**8))
+def test_levels_rise_and_hold_as_many_strangers_as_they_say(total: int) -> None:
+    levels = levels_for(total, shipped(), (30.0, 1.0, 0.03))
+    assert (np.diff(levels.strictness) > 0).all() and (np.diff(levels.rates) < 0).all()
+    assert levels.rates.max() <= 0.02
+    if total >= 1500:
+        assert levels.rates * total == pytest.approx([30, 1, 0.03], rel=1e-6) or total > 3e7
+
+
+def test_a_sample_is_taken_of_large_collections_only_and_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookalikes, "SAMPLE", 50)
+    assert sampled(50).tolist() == list(range(50))
+    sample = sampled(1000)
+    assert len(np.unique(sample)) == 50 and sample.max() > 900
+    assert (np.diff(sample) > 0).all() and (sampled(1000) == sample).all()
