@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_LOOK = 512
-"""Objects read before the first look; each further look is at half as many again.
+"""Objects read before the first look; each further look is at twice as many.
 
 Every look costs all others some power.
 """
@@ -93,19 +93,17 @@ class Part:
 
 
 def plan_looks(objects: int, error: float) -> tuple[Look, ...]:
-    """Lay down when to look back, at ever half as many objects again; all looks together err with ``error`` at most.
+    """Lay down when to look back, at ever twice as many objects; all looks together err with ``error`` at most.
 
-    Half of the error is for the last look, at everything, which has to decide if no other does; the others share the
-    rest in equal parts, since their number is known beforehand.
+    They share it in equal parts, since their number is known beforehand.
     """
-    early = []
+    sizes = []
     size = FIRST_LOOK
     while size < objects:
-        early.append(size)
-        size += size // 2
-    if not early:
-        return (Look(objects, error),)
-    return (*(Look(size, error / 2 / len(early)) for size in early), Look(objects, error / 2))
+        sizes.append(size)
+        size *= 2
+    sizes.append(objects)
+    return tuple(Look(size, error / len(sizes)) for size in sizes)
 
 
 def unseen_people(part: Part, people_high: int, lone_high: int, limit: int, error: float) -> int:

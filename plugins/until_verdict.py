@@ -4,8 +4,9 @@ A verdict is wrong with a chance of at most 1 % over all the looks together (``d
 the bounds and their sources). It is ``above`` when the fewest people of the part read, now or at an earlier look, cross
 the threshold, since the whole has no fewer; ``below`` when the most people of the part read, together with the most
 that may be in the rest beside them, do not. Only one of the two can be wrong, so each has the whole chance of a look
-for itself: ``above`` for the interval of people, ``below`` a quarter for that, a quarter for how many people have one
-face only, and half for what is in the rest.
+for itself: ``above`` for the lower end of the interval of people, ``below`` a quarter for its upper end, a quarter for
+how many people have one face only, and half for what is in the rest. An end is exceeded with half of the chance that
+the interval misses the truth: an interval at 1 - 2e has a lower end that is wrong with a chance of e.
 
 None of this is surer than the head-count's own interval, at the confidence that is asked of it.
 """
@@ -45,7 +46,7 @@ class Decision:
     """Where the reading stopped.
 
     Attributes:
-        people: in the part read, at the confidence of that look.
+        people: in the part read; each end as sure as that look has to be.
         low: the fewest people in the whole. Each end holds as surely as the verdict.
         high: the most people in the whole.
         looks: how many looks it took.
@@ -102,12 +103,12 @@ def decide(
 def _judge(reading: Reading, look: Look, number: int, threshold: Threshold, known: int) -> Decision:
     """Judge at one look; that the whole has ``known`` people at least was found before."""
     part = reading.part
-    people = reading.count(1 - look.error)
+    people = reading.count(1 - 2 * look.error)
     low = max(known, people.low)
     high = max(low, _most_in_whole(people, part, threshold, look.error))
     if part.read < part.objects and threshold.verdict(low, high) != "undetermined":
         # The upper end shares the error with the bounds of the rest. Counting is dear: more surely only if it matters.
-        high = max(high, _most_in_whole(reading.count(1 - look.error / 4), part, threshold, look.error))
+        high = max(high, _most_in_whole(reading.count(1 - look.error / 2), part, threshold, look.error))
     return Decision(threshold.verdict(low, high), people, low, high, part, number)
 
 

@@ -30,7 +30,7 @@ from plugins.until_verdict import Decision, Reading, decide
 
 ORDERS = 200
 LOW, HIGH = 1_000, 20_000
-FACES = Path("build/lfw-faces.parquet")
+FACES = Path("build/eval/lfw.parquet")
 
 
 def measure() -> Figures:
