@@ -42,17 +42,47 @@ class Scale:
         return Scale(self.level[index], self.deviation[index])
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cohort:
+    """Whom faces are compared with.
+
+    Attributes:
+        rows: (C,) int64, places of faces of the collection.
+        shares: how the made-up people beside them spread over the profile's population.
+    """
+
+    rows: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+
 def scale_of(vectors: Vectors, profile: Profile) -> Scale:
-    """Compare every face with a cohort: up to 2,000 of the faces, one for each sure group, and 100 made-up people.
+    """Compare every face with a cohort of its own collection.
 
     Args:
         vectors: (N, D) float32 unit vectors, distinct, in an order of their own.
         profile: of their encoder.
     """
-    sample = np.random.default_rng(_SEED).permutation(len(vectors))[:_COHORT]
-    chosen = vectors[np.sort(sample)]
-    people = chosen[np.unique(joined(chosen @ chosen.T > profile.usual.sure_cosine), return_index=True)[1]]
-    shares = profile.population.shares_of(people)
+    cohort = cohort_of(vectors, profile)
+    return scale_against(vectors, vectors[cohort.rows], cohort.shares, profile)
+
+
+def cohort_of(vectors: Vectors, profile: Profile) -> Cohort:
+    """Choose a cohort: up to 2,000 of the faces, one for each sure group, and 100 made-up people; see ``scale_of``."""
+    sample = np.sort(np.random.default_rng(_SEED).permutation(len(vectors))[:_COHORT])
+    chosen = vectors[sample]
+    alone = np.unique(joined(chosen @ chosen.T > profile.usual.sure_cosine), return_index=True)[1]
+    return Cohort(sample[alone], profile.population.shares_of(chosen[alone]))
+
+
+def scale_against(vectors: Vectors, people: Vectors, shares: NDArray[np.float64], profile: Profile) -> Scale:
+    """Compare every face with a cohort.
+
+    Args:
+        vectors: (N, D) float32 unit vectors.
+        people: (C, D) float32 unit vectors of the cohort.
+        shares: see ``Cohort``.
+        profile: of their encoder.
+    """
     made_up = profile.population.draw(_MADE_UP, np.random.default_rng(_SEED), shares)
     cohort = np.concatenate([people, made_up])
     level, deviation = np.empty(len(vectors), np.float32), np.empty(len(vectors), np.float32)

@@ -17,22 +17,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.cohort import Scale, scale_of
+from detectors.comparisons import Comparison, Earlier, compare
 from detectors.guesses import GRID, Belief, Strangeness, believe, strangeness_of
 from detectors.known import KnownShare, known_share
-from detectors.lookalikes import PAIRS, SAMPLE, Labels, levels_for, look_alikes, sampled
+from detectors.lookalikes import SAMPLE
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount, Sightings
 from detectors.sizes import Observed, Solution, concentrated, solve
 from detectors.tidy import TidyFaces, tidy
 
-METHOD = "look-alikes-2"
+METHOD = "look-alikes-3"
 """Changes whenever the same faces would give another count."""
 
 # Of every thousand pictures one may be a copy of another that is filed under a second name; LFW has four such pairs.
 _COPIES = 1000
 # The strictest levels are solved for the number; the looser ones, where strangers prevail, tell the guesses apart.
 _FINE_LEVELS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Recount:
+    """A head-count, and what makes the next one of the same collection cheap.
+
+    Attributes:
+        people: the count.
+        earlier: to be handed to the next one; None when there was nothing to compare.
+        compared: how many pairs of faces were compared for it.
+    """
+
+    people: PeopleCount
+    earlier: Earlier | None
+    compared: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -64,6 +79,28 @@ def count_people(
         BadVectors: another shape than the profile's, or a vector that is not finite or has no length.
         ValueError: ``confidence`` outside (0, 1).
     """
+    return recount_people(sightings, None, profile=profile, confidence=confidence).people
+
+
+def recount_people(
+    sightings: Sightings | NDArray[np.floating],
+    earlier: Earlier | None,
+    *,
+    profile: Profile | None,
+    confidence: float = 0.95,
+) -> Recount:
+    """Count again what was counted before: only new faces are compared; see ``comparisons``.
+
+    Args:
+        sightings: all faces, as ``count_people`` takes them.
+        earlier: what the last count of this collection gave; one made by another method or profile is left alone.
+        profile: see ``count_people``.
+        confidence: see ``count_people``.
+
+    Raises:
+        BadVectors: see ``count_people``.
+        ValueError: ``confidence`` outside (0, 1).
+    """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; a number between 0 and 1 was expected, such as 0.95")
     if not isinstance(sightings, Sightings):
@@ -72,67 +109,35 @@ def count_people(
     faces = tidy(sightings, profile)
     total = int((faces.subjects < 0).sum())
     if profile is None:
-        return _uncalibrated(total, known, faces.unusable, confidence)
+        return Recount(_uncalibrated(total, known, faces.unusable, confidence), None, 0)
     if not total:
-        return _counted(known, (0, 0, 0), faces.unusable, 0.0 if known else 1.0, confidence)
+        return Recount(_counted(known, (0, 0, 0), faces.unusable, 0.0 if known else 1.0, confidence), None, 0)
+    compared = compare(faces, profile, f"{METHOD} {profile.digest}", earlier)
     unseen = known - len(np.unique(faces.subjects[faces.subjects >= 0]))
-    return _estimated(_look(faces, profile, confidence), known, unseen, faces.unusable, confidence)
+    nobodys = _look(faces, compared, profile, confidence)
+    people = _estimated(nobodys, known, unseen, faces.unusable, confidence)
+    return Recount(people, compared.earlier, compared.compared)
 
 
-def _look(faces: TidyFaces, profile: Profile, confidence: float) -> _Nobodys:
-    """Compare, solve and weigh."""
-    scale = scale_of(faces.vectors, profile)
-    nobody, filed = np.flatnonzero(faces.subjects < 0), np.flatnonzero(faces.subjects >= 0)
-    sample = sampled(len(nobody))
-    seen = _observed(faces, scale, nobody, sample, profile)
+def _look(faces: TidyFaces, compared: Comparison, profile: Profile, confidence: float) -> _Nobodys:
+    """Solve and weigh."""
+    total = len(compared.nobody)
+    seen = _observed(compared, profile)
     whole = solve(seen, profile, GRID)
     fine = solve(seen.only(slice(-_FINE_LEVELS, None)), profile, GRID)
-    strange = strangeness_of(scale[nobody], faces.poor, profile)
-    belief = believe(fine, whole, strange, len(nobody), len(nobody) > SAMPLE)
-    known = known_share(
-        (faces.vectors[nobody[sample]], scale[nobody[sample]], seen.counts[:, -2:].min(axis=1).astype(np.float64)),
-        (faces.vectors[filed], scale[filed], faces.subjects[filed]),
-        belief,
-        profile,
-        confidence,
-    )
+    strange = strangeness_of(compared.scale[compared.nobody], faces.poor, profile)
+    belief = believe(fine, whole, strange, total, total > SAMPLE)
+    known = known_share(compared, faces.subjects[faces.subjects >= 0], belief, profile, confidence)
     lone = float((fine.lone * belief.guesses).sum())
     high = fine.lone[belief.guesses > (1 - confidence) / 20].max(initial=lone)
-    return _Nobodys(len(nobody), seen, whole, belief, strange, known, (lone, float(high)))
+    return _Nobodys(total, seen, whole, belief, strange, known, (lone, float(high)))
 
 
-def _observed(faces: TidyFaces, scale: Scale, nobody: Labels, sample: Labels, profile: Profile) -> Observed:
-    vectors, its = faces.vectors[nobody], scale[nobody]
-    levels = levels_for(len(nobody), profile)
-    same = _not_compared(faces, nobody, sample, profile.usual.sure_cosine)
-    counts = np.maximum(look_alikes((vectors[sample], its[sample]), (vectors, its), levels, same), 0)
-    weights, cap = concentrated(counts[:, 0], len(nobody), levels, profile)
-    seen = Observed(len(nobody), counts, levels, its[sample], weights, cap)
+def _observed(compared: Comparison, profile: Profile) -> Observed:
+    total, levels = len(compared.nobody), compared.levels
+    weights, cap = concentrated(compared.counts[:, 0], total, levels, profile)
+    seen = Observed(total, compared.counts, levels, compared.scale[compared.sample], weights, cap)
     return seen.only(slice(min(1, len(levels.rates) - 1), None))
-
-
-def _not_compared(faces: TidyFaces, nobody: Labels, sample: Labels, sure_cosine: float) -> tuple[Labels, Labels]:
-    """List what is no look-alike of a sampled face: itself, and the other faces of its frame.
-
-    Two faces in one frame are two people, unless they are so alike that it must be a mirror or a poster.
-    """
-    frames = faces.frames[nobody]
-    order = np.argsort(frames, kind="stable")
-    start = np.searchsorted(frames[order], frames[sample])
-    size = np.searchsorted(frames[order], frames[sample], side="right") - start
-    size[frames[sample] < 0] = 0
-    rows = np.repeat(np.arange(len(sample)), size)
-    others = order[np.repeat(start, size) + np.arange(len(rows)) - np.repeat(np.cumsum(size) - size, size)]
-    vectors = faces.vectors[nobody]
-    apart = np.empty(len(rows), np.bool_)
-    for first in range(0, len(rows), PAIRS):
-        part = slice(first, first + PAIRS)
-        cosines = np.einsum("ij,ij->i", vectors[sample[rows[part]]], vectors[others[part]])
-        apart[part] = cosines <= sure_cosine
-    return (
-        np.concatenate([rows[apart], np.arange(len(sample))]),
-        np.concatenate([others[apart], sample]),
-    )
 
 
 def _estimated(nobodys: _Nobodys, known: int, unseen: int, unusable: int, confidence: float) -> PeopleCount:

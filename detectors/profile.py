@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -144,27 +145,33 @@ class Profile:
 
     def save(self, path: Path) -> None:
         """Write the profile as JSON; the same profile gives the same bytes."""
+        path.write_text(self._text(), encoding="utf-8")
+
+    @property
+    def digest(self) -> str:
+        """Tell it from other profiles: SHA-256 of what ``save`` writes, 64 hex digits."""
+        return hashlib.sha256(self._text().encode()).hexdigest()
+
+    def _text(self) -> str:
         content = {"format": FORMAT, **_plain(asdict(self))}
         content["population"]["factor"] = _triangle(self.population.factor)
-        path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+        return json.dumps(content, separators=(",", ":")) + "\n"
 
 
 def load_profile(path: Path) -> Profile:
     """Read a profile.
 
     Raises:
-        BadProfile: no such file, not a profile, or one of another format.
+        BadProfile: no such file, not a profile, one of another format, or one of numbers that no calibration gives.
     """
-    again = "make one with `facewarden calibrate`"
+    from detectors.profile_file import parse_profile
+
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise BadProfile(f"{path.name} has format {content['format']}, {FORMAT} was expected; {again}")
-        return _parsed(content)
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        again = "make one with `facewarden calibrate`"
         raise BadProfile(f"the calibration profile {path.name} cannot be read: {error}; {again}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise BadProfile(f"{path.name} is not a calibration profile, or damaged; {again}") from error
+    return parse_profile(path.name, content)
 
 
 @cache
@@ -188,58 +195,6 @@ def for_encoder(spec: EncoderSpec, path: Path | None = None) -> Profile | None:
             )
         return profile
     return shipped() if spec.key == ENCODER_KEY else None
-
-
-def _parsed(content: dict[str, Any]) -> Profile:
-    def arrays(part: str) -> dict[str, Any]:
-        return {k: np.array(v, np.float64) if isinstance(v, list) else float(v) for k, v in content[part].items()}
-
-    population = arrays("population")
-    population["shares"] /= population["shares"].sum()  # written with seven digits
-    size = population["centres"].shape[1]
-    factor = np.zeros((size, size))
-    if len(population["factor"]) != size * (size + 1) // 2:
-        raise ValueError
-    factor[np.tril_indices(size)] = population["factor"]
-    checked = {str(k): float(v) for k, v in content["checked"].items()}
-    profile = Profile(
-        encoder=str(content["encoder"]),
-        origin=str(content["origin"]),
-        made_on=date.fromisoformat(content["made_on"]),
-        people=int(content["people"]),
-        faces=int(content["faces"]),
-        population=Population(**{**population, "factor": factor}),
-        mates=Mates(**arrays("mates")),
-        strangers=Strangers(**arrays("strangers")),
-        usual=Usual(**arrays("usual")),
-        checked=checked,
-    )
-    _check_numbers(profile)
-    return profile
-
-
-def _check_numbers(profile: Profile) -> None:
-    """Raise ValueError for numbers that no calibration gives: of another shape, not finite, out of order."""
-    population, mates, strangers, usual = profile.population, profile.mates, profile.strangers, profile.usual
-    shapes = [
-        (population.shares, (len(population.sizes),)),
-        (population.centres, (len(population.sizes), profile.dimension)),
-        (mates.cosines, (len(mates.cosines),)),
-        (strangers.strictness, (len(strangers.rates),)),
-        (strangers.evenness, (len(strangers.at),)),
-    ]
-    numbers = [np.asarray(value) for part in (population, mates, strangers, usual) for value in asdict(part).values()]
-    positive = [population.shares, population.sizes, np.diag(population.factor), strangers.rates, strangers.evenness,
-                np.array([usual.level_spread, usual.deviation])]  # fmt: skip
-    rising = [-strangers.rates, strangers.strictness, strangers.at]
-    if not (
-        all(array.shape == shape for array, shape in shapes)
-        and all(np.isfinite(array).all() for array in numbers)
-        and all(array.min() > 0 for array in positive)
-        and all(np.diff(array).min() > 0 for array in rising)
-        and np.diff(mates.cosines).min() >= 0
-    ):
-        raise ValueError
 
 
 def _plain(value: Any) -> Any:

@@ -26,6 +26,7 @@ class TidyFaces:
 
     Attributes:
         vectors: (N, D) float32 unit vectors.
+        hashes: (N,) uint64 of them, rising.
         frames: (N,) int64; -1 when not known.
         subjects: (N,) int64; -1 for faces filed under nobody.
         poor: share of them below the profile's ``poor_below``.
@@ -33,6 +34,7 @@ class TidyFaces:
     """
 
     vectors: Vectors
+    hashes: NDArray[np.uint64]
     frames: Labels
     subjects: Labels
     poor: float
@@ -52,7 +54,8 @@ def tidy(sightings: Sightings, profile: Profile | None) -> TidyFaces:
     frames = _given(sightings.frames, total, -1, "frames").astype(np.int64)
     cameras = _given(sightings.cameras, total, -1, "cameras").astype(np.int64)
     seconds = _given(sightings.seconds, total, math.nan, "seconds")
-    kept, subjects = _each_once(unit, (frames, cameras, seconds, filed, -quality), filed)
+    hashes = row_hashes(unit)
+    kept, subjects = _each_once(unit, hashes, (frames, cameras, seconds, filed, -quality), filed)
     usable = quality[kept] >= LEAST_QUALITY
     unusable = int((~usable & (subjects < 0)).sum())
     kept, subjects = kept[usable], subjects[usable]
@@ -62,7 +65,7 @@ def tidy(sightings: Sightings, profile: Profile | None) -> TidyFaces:
         kept, subjects = kept[alone], subjects[alone]
     graded = profile is not None and sightings.quality is not None and len(kept)
     poor = float((quality[kept] < profile.usual.poor_below).mean()) if profile and graded else 0.0
-    return TidyFaces(unit[kept], frames[kept], subjects, poor, unusable)
+    return TidyFaces(unit[kept], hashes[kept], frames[kept], subjects, poor, unusable)
 
 
 def unit_vectors(vectors: NDArray[np.floating], profile: Profile | None) -> Vectors:
@@ -89,12 +92,14 @@ def _given(values: NDArray[np.generic] | None, total: int, otherwise: float, nam
     return values.astype(np.float64)
 
 
-def _each_once(unit: Vectors, keys: tuple[NDArray[np.generic], ...], subjects: Labels) -> tuple[Labels, Labels]:
+def _each_once(
+    unit: Vectors, hashes: NDArray[np.uint64], keys: tuple[NDArray[np.generic], ...], subjects: Labels
+) -> tuple[Labels, Labels]:
     """Order faces by a hash of their vectors and take each vector once; filed copies speak for the others.
 
     Of copies that with the least ``keys`` is taken, the last key first: it must not depend on the order given.
     """
-    order = np.lexsort((*keys, row_hashes(unit)))
+    order = np.lexsort((*keys, hashes))
     fresh = np.ones(len(order), np.bool_)
     for start in range(1, len(order), _HASH_ROWS):
         rows = order[start - 1 : start + _HASH_ROWS]
@@ -105,7 +110,10 @@ def _each_once(unit: Vectors, keys: tuple[NDArray[np.generic], ...], subjects: L
 
 
 def row_hashes(unit: Vectors) -> NDArray[np.uint64]:
-    """Hash each row: a sum of its words times odd numbers, modulo 2^64."""
+    """Hash each row: a sum of its words times odd numbers, modulo 2^64, then mixed so that all bits are even.
+
+    (The last steps are those of SplitMix64: Steele, Lea, Flood, OOPSLA 2014.)
+    """
     rng = np.random.default_rng(3)
     odd = rng.integers(0, 2**63, unit.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     hashes = np.empty(len(unit), np.uint64)
@@ -113,4 +121,6 @@ def row_hashes(unit: Vectors) -> NDArray[np.uint64]:
         words = np.ascontiguousarray(unit[start : start + _HASH_ROWS]).view(np.uint32).astype(np.uint64)
         words ^= words >> np.uint64(13)
         hashes[start : start + _HASH_ROWS] = (words * odd).sum(axis=1, dtype=np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
     return hashes

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from detectors.groups import group_faces
-from detectors.identities import count_people
+from detectors.identities import recount_people
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount
 from expectations.columns import CENSUS
+from plugins.comparisons import ComparisonStore
 from plugins.evidence import Fragment
 from plugins.run import Run
 from plugins.seen import Seen, gather
@@ -65,7 +66,7 @@ def take_census(run: Run, so_far: Fragment) -> Census:
     subjects = subjects[subjects["store"].isin(held)]
     profile = run.profile
     seen = gather(run, objects, faces, subjects)
-    counter = _Counter(seen, profile)
+    counter = _Counter(seen, profile, run.comparisons)
     rows = [_row(run, scope, counter) for scope in _scopes(run, seen, faces, subjects)]
     return Census(pd.DataFrame(rows, columns=CENSUS.names), _identities(run, seen, profile))
 
@@ -87,13 +88,13 @@ def _scope(kind: str, name: str, stores: list[str], seen: Seen, records: tuple[p
 
 
 class _Counter:
-    """Counts the people among some rows; the same rows once only, however many scopes have them."""
+    """Counts the people among some rows: the same rows once only, and what is new since the last run."""
 
-    def __init__(self, seen: Seen, profile: Profile | None) -> None:
-        self._seen, self._profile = seen, profile
+    def __init__(self, seen: Seen, profile: Profile | None, comparisons: ComparisonStore) -> None:
+        self._seen, self._profile, self._comparisons = seen, profile, comparisons
         self._done: dict[bytes, PeopleCount] = {}
 
-    def others(self, rows: pd.DataFrame, on_record: int) -> _Others:
+    def others(self, scope: str, rows: pd.DataFrame, on_record: int) -> _Others:
         """Count the people who are none of those on record.
 
         Some on record have no face in ``rows`` to compare with, because of a template of another make or a vector that
@@ -101,7 +102,7 @@ class _Counter:
         may be anybody: it adds to the upper end.
         """
         comparable = rows[rows["vector"] >= 0]
-        count = self._count(comparable)
+        count = self._count(scope, comparable)
         bare = int(((rows["vector"] < 0) & rows["subject_ref"].isna()).sum())
         unseen = on_record - comparable["subject_ref"].nunique()
         return _Others(
@@ -113,11 +114,14 @@ class _Counter:
             notes=count.notes + _notes(bare, unseen if count.unknown_low else 0),
         )
 
-    def _count(self, rows: pd.DataFrame) -> PeopleCount:
+    def _count(self, scope: str, rows: pd.DataFrame) -> PeopleCount:
         key = rows.index.to_numpy().tobytes()
         if key not in self._done:
-            sightings = self._seen.sightings(rows)
-            self._done[key] = count_people(sightings, profile=self._profile, confidence=CONFIDENCE)
+            sightings, earlier = self._seen.sightings(rows), self._comparisons.read(scope)
+            counted = recount_people(sightings, earlier, profile=self._profile, confidence=CONFIDENCE)
+            if counted.earlier:
+                self._comparisons.write(scope, counted.earlier)
+            self._done[key] = counted.people
         return self._done[key]
 
 
@@ -132,11 +136,13 @@ def _notes(bare: int, unseen: int) -> tuple[str, ...]:
 
 def _row(run: Run, scope: _Scope, counter: _Counter) -> dict[str, object]:
     on_record = len(scope.enrolled | scope.pictured)
-    others = counter.others(scope.rows, on_record)
+    others = counter.others(f"{scope.kind} {scope.name}", scope.rows, on_record)
     low, best, high = (on_record + n for n in (others.low, others.best, others.high))
     # Counted apart: strangers before a camera may be enrolled people, who then are in an image although no image is
     # filed under them. It is part of the whole, so it cannot exceed it.
-    images = counter.others(scope.rows[~scope.rows["is_template"]], len(scope.pictured))
+    images = counter.others(
+        f"{scope.kind} {scope.name} images", scope.rows[~scope.rows["is_template"]], len(scope.pictured)
+    )
     return {
         "run_id": run.request.run_id,
         "as_of": run.request.as_of,

@@ -12,13 +12,14 @@ import pandas as pd
 
 from detectors.models import ENCODER, model_hashes
 from expectations.columns import RUNS
+from expectations.consent import GROUNDS
 from expectations.judgement import Facts, Judgement, judge
 from expectations.policy import Policy, load_policy
 from plugins.evidence import Fragment, Pending, safe_name
 from plugins.reporting import build_report
 from plugins.reports.jsonfile import to_json
 from plugins.run import Run, code_version
-from plugins.settings import StoreSettings
+from plugins.settings import Settings, StoreSettings
 
 OUTCOMES = ("scanned", "unchanged", "unsupported", "quarantined", "skipped")
 _FILING_RULES = ("threshold_filing", "public_place_filing")
@@ -66,6 +67,7 @@ def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan") -> str
     evidence.commit(request.run_id, Pending(pending.fragment + made, pending.parts), span.ended_at)
     if kind == "scan":
         run.vectors.keep_only(set(evidence.objects()["file"]) | set(evidence.parts()))
+        run.comparisons.keep_own()
     return judgement.verdict
 
 
@@ -90,6 +92,7 @@ def gather_facts(run: Run, so_far: Fragment, policy: Policy, coverage: dict[str,
         census=_census(run, so_far),
         coverage=_coverage_frame(coverage),
         stores=_stores(run),
+        grounds=attested_grounds(run.whole),
         history=history,
         crossings=_crossings(history, policy),
         timezone=run.settings.controller.timezone,
@@ -118,6 +121,15 @@ def _stores(run: Run) -> pd.DataFrame:
         for held in (*run.whole.stores, *run.whole.databases)
     ]
     return pd.DataFrame(rows)
+
+
+def attested_grounds(settings: Settings) -> pd.DataFrame:
+    """Give the grounds that the settings attest, as ``Facts`` has them."""
+    rows = [
+        {"purpose": g.purpose, "store": g.store or "", "attested_on": g.attested_on, "valid_until": g.valid_until}
+        for g in settings.grounds
+    ]
+    return pd.DataFrame(rows, columns=list(GROUNDS))
 
 
 def _crossings(history: pd.DataFrame, policy: Policy) -> dict[str, date]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from detectors.encoder import SHIPPED, EncoderSpec, vector_size
 from detectors.look import detector_key
 from detectors.profile import Profile, for_encoder
+from plugins.comparisons import ComparisonStore
 from plugins.encoder_settings import calibrated
 from plugins.evidence import Evidence, safe_name
 from plugins.keys import Keyring
@@ -54,6 +55,13 @@ class Run:
     def vectors(self) -> VectorStore:
         """The sealed vectors of the organisation."""
         return VectorStore(self.settings.resolved(self.settings.vectors.url), self.keyring)
+
+    @cached_property
+    def comparisons(self) -> ComparisonStore:
+        """What head-counts keep from night to night."""
+        committed = [commit.run_id for commit in reversed(self.evidence.commits())]
+        url = self.settings.resolved(self.settings.vectors.url)
+        return ComparisonStore(url, self.keyring, self.request.run_id, committed)
 
     @cached_property
     def encoder(self) -> EncoderSpec:

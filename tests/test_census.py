@@ -16,6 +16,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from detectors.identities import Recount
 from detectors.records import CurvePoint, PeopleCount, Sightings
 from expectations.columns import FACES, OBJECTS
 from plugins import census
@@ -116,20 +117,21 @@ class Exact:
 
     given: list[Sightings] = field(default_factory=list)
 
-    def __call__(self, sightings: Sightings, *, profile: object, confidence: float) -> PeopleCount:
+    def __call__(self, sightings: Sightings, earlier: object, *, profile: object, confidence: float) -> Recount:
         self.given.append(sightings)
-        people = np.unique(sightings.vectors, axis=0, return_inverse=True)[1].reshape(-1)
+        shown = np.unique(sightings.vectors, axis=0, return_inverse=True)[1].reshape(-1)
         filed = sightings.subjects >= 0
-        known, n = len(np.unique(sightings.subjects[filed])), len(set(people[~filed]) - set(people[filed]))
+        known, n = len(np.unique(sightings.subjects[filed])), len(set(shown[~filed]) - set(shown[filed]))
         curve = (CurvePoint(5.0, 7.123456, 0.25, 0.125), CurvePoint(6.0, 9.0, 0.0, 0.5))
         sums = known + n, known + n, known + n
-        return PeopleCount(*sums, confidence, "exact", ("as told",), known, n, n, n, 2, 0.75, 1.0, curve)
+        people = PeopleCount(*sums, confidence, "exact", ("as told",), known, n, n, n, 2, 0.75, 1.0, curve)
+        return Recount(people, None, 0)
 
 
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> Exact:
     counter = Exact()
-    monkeypatch.setattr(census, "count_people", counter)
+    monkeypatch.setattr(census, "recount_people", counter)
     return counter
 
 

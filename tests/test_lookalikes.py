@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from detectors import lookalikes
 from detectors.cohort import Scale, scale_of
-from detectors.lookalikes import Levels, alike_pairs, levels_for, look_alikes, sampled, strictness_at
+from detectors.lookalikes import Faces, Levels, Pairs, alike_pairs, levels_for, look_alikes, sampled, strictness_at
 from detectors.profile import shipped
+from detectors.tidy import row_hashes
 from tests.people import Labels, Vectors, made_up
 
 RATES = np.array([0.3, 0.1, 0.02, 1e-3])
@@ -26,11 +27,18 @@ def strictness(one: tuple[Vectors, Scale], other: tuple[Vectors, Scale]) -> np.n
     return (first + (cosines - other[1].level) / other[1].deviation) / 2
 
 
-def plain_count(
-    queries: tuple[Vectors, Scale], faces: tuple[Vectors, Scale], levels: Levels, same: tuple[Labels, Labels]
-) -> Labels:
-    likeness = strictness(queries, faces)
-    likeness[same] = -np.inf
+def faces_of(people: list[int] | Labels, seed: int, floor: float = -1.0) -> Faces:
+    vectors, _ = made_up(people, shipped(), seed)
+    floors = np.full(len(vectors), floor, np.float32)
+    return Faces(vectors, scale_of(vectors, shipped()), floors, row_hashes(vectors))
+
+
+def nothing_halved(queries: Faces) -> Labels:
+    return np.zeros(len(queries), np.int64)
+
+
+def plain_count(queries: Faces, faces: Faces, levels: Levels) -> Labels:
+    likeness = strictness((queries.vectors, queries.scale), (faces.vectors, faces.scale))
     counts = np.zeros((len(likeness), len(levels.rates)), np.int64)
     for row in range(likeness.shape[0]):
         for other in range(likeness.shape[1]):
@@ -39,28 +47,50 @@ def plain_count(
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 60), st.integers(0, 2**32 - 1))
-def test_look_alikes_are_those_of_a_plain_double_loop(asked: int, total: int, pairs: int, seed: int) -> None:
+@given(st.integers(0, 30), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_look_alikes_are_those_of_a_plain_double_loop(asked: int, total: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    vectors, _ = made_up(rng.integers(1, 4, total), shipped(), seed % 1000)
-    faces = vectors, scale_of(vectors, shipped())
-    rows = rng.integers(len(vectors), size=asked)
-    queries = vectors[rows], faces[1][rows]
-    excluded = np.unique(rng.integers(0, [max(asked, 1), len(vectors)], (pairs if asked else 0, 2)), axis=0)
-    same = excluded[:, 0], excluded[:, 1]
-    assert (look_alikes(queries, faces, LEVELS, same) == plain_count(queries, faces, LEVELS, same)).all()
+    faces = faces_of(rng.integers(1, 4, total), seed % 1000)
+    queries = faces[rng.integers(len(faces), size=asked)]
+    found = look_alikes(queries, faces, nothing_halved(queries))
+    assert (found.counted(LEVELS) == plain_count(queries, faces, LEVELS)).all()
 
 
 def test_tiles_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, _ = made_up([3] * 100, shipped(), 2)
-    faces = vectors, scale_of(vectors, shipped())
-    same = np.repeat(np.arange(300), 5), np.random.default_rng(0).permuted(np.tile(np.arange(300), (5, 1)), axis=1).T
-    excluded = same[0], same[1].ravel()
-    whole = look_alikes(faces, faces, LEVELS, excluded)
-    for name, size in (("_ROWS", 7), ("_COLUMNS", 11), ("PAIRS", 13)):
+    faces = faces_of([3] * 100, 2)
+    whole = look_alikes(faces, faces, nothing_halved(faces))
+    for name, size in (("_ROWS", 7), ("_COLUMNS", 11), ("_PAIRS", 13)):
         monkeypatch.setattr(lookalikes, name, size)
-    assert (look_alikes(faces, faces, LEVELS, excluded) == whole).all()
-    assert whole.any() and (np.diff(whole, axis=1) <= 0).all()
+    again = look_alikes(faces, faces, nothing_halved(faces))
+    assert pairs_of(again) == pairs_of(whole)
+    counts = whole.counted(LEVELS)
+    assert counts.any() and (np.diff(counts, axis=1) <= 0).all()
+
+
+def pairs_of(found: Pairs) -> set[tuple[int, int, float]]:
+    return set(zip(found.rows.tolist(), found.others.tolist(), found.likeness.tolist(), strict=True))
+
+
+def test_each_face_has_its_own_floor() -> None:
+    faces = faces_of([2] * 50, 4)
+    high = replace(faces, floors=np.where(np.arange(100) < 50, 3.0, 99.0).astype(np.float32))
+    found = look_alikes(faces, high, nothing_halved(faces))
+    assert len(found) > 50 and found.others.max() < 50 and found.likeness.min() > 3.0
+
+
+@pytest.mark.parametrize("tile", [50, 16_384])
+def test_a_face_with_very_many_look_alikes_lists_some_for_all(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
+    monkeypatch.setattr(lookalikes, "MOST_KEPT", 200)
+    monkeypatch.setattr(lookalikes, "_COLUMNS", tile)
+    faces = faces_of([600, *[1] * 200], 5)
+    found = look_alikes(faces, faces, nothing_halved(faces))
+    crowd, exact = found.counted(LEVELS)[:, 2], plain_count(faces, faces, LEVELS)[:, 2]
+    many = exact > 400
+    assert many.sum() > 400 and np.bincount(found.rows).max() <= 200
+    assert np.abs(crowd[many] / exact[many] - 1).max() < 0.35
+    whole = found.halvings == 0
+    assert whole.sum() > 100 and (crowd[whole] == exact[whole]).all()
+    assert found.halvings.max() == 2, "the same, however large the tiles are"
 
 
 def test_alike_pairs_are_all_pairs_above_the_strictness_each_once() -> None:
@@ -104,9 +134,10 @@ def test_levels_rise_and_hold_as_many_strangers_as_they_say(total: int) -> None:
         assert levels.rates * total == pytest.approx([30, 1, 0.03], rel=1e-6) or total > 3e7
 
 
-def test_a_sample_is_taken_of_large_collections_only_and_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_is_taken_of_large_collections_only_and_hardly_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookalikes, "SAMPLE", 50)
-    assert sampled(50).tolist() == list(range(50))
-    sample = sampled(1000)
-    assert len(np.unique(sample)) == 50 and sample.max() > 900
-    assert (np.diff(sample) > 0).all() and (sampled(1000) == sample).all()
+    hashes = np.random.default_rng(0).integers(0, 2**64, 1010, np.uint64)
+    assert sampled(hashes[:50]).tolist() == list(range(50))
+    sample, later = sampled(hashes[:1000]), sampled(hashes)
+    assert len(np.unique(sample)) == 50 and sample.max() > 900 and (np.diff(sample) > 0).all()
+    assert len(np.intersect1d(sample, later)) >= 47, "a hundredth more faces"
