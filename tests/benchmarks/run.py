@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMES = ("look", "encode", "night", "people", "worse", "scale", "until-verdict")
+NAMES = ("look", "encode", "night", "people", "worse", "scale", "until-verdict", "discover")
 OUT = Path("build/bench.json")
 
 
