@@ -350,12 +350,16 @@ def test_the_version_follows_the_time_of_change_when_there_is_one(database, open
     assert after.modified_at == datetime(2026, 4, 1, 16, 0, tzinfo=UTC)
 
 
-def test_the_version_follows_the_length_when_there_is_no_time_of_change(database, open_store):
-    database.fill(people(), [person(1, photo=PHOTO)])
-    before = next(open_store(MAPPED).list())
+def test_the_version_follows_the_content_when_there_is_no_time_of_change(database, open_store):
+    database.fill(people(), [person(1, photo=PHOTO + b"a"), person(2, photo=PHOTO)])
+    before = [found.version for found in open_store(MAPPED).list()]
+    table = people()
     with database.engine.begin() as connection:
-        connection.execute(people().update().values(photo=PHOTO + b"!"))
-    assert next(open_store(MAPPED).list()).version != before.version
+        connection.execute(table.update().where(table.c.person_id == "P00001").values(photo=PHOTO + b"b"))
+        connection.execute(table.update().values(last_seen_at=datetime(2026, 5, 1)))
+    after = [found.version for found in open_store(MAPPED).list()]
+    assert after[0] != before[0], "a picture of the same length"
+    assert after[1] == before[1], "another column of its row changed"
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,13 @@ class TablePictures:
             StoreProblem: the table cannot be read to its end.
         """
         rows = self._rows
+        blob = rows.field(table, table.image_blob)
+        # Where no column says when a row changed, its content has to.
+        digest = rows.database.digest_of(blob) if table.image_blob and not table.updated_at else sa.null()
         fields = {
             "f_person": rows.field(table, table.person_id),
-            "f_size": rows.database.size_of(rows.field(table, table.image_blob)) if table.image_blob else sa.null(),
+            "f_size": rows.database.size_of(blob) if table.image_blob else sa.null(),
+            "f_digest": digest,
             "f_path": rows.field(table, table.image_path),
             "f_stored": rows.time_field(table, table.stored_at),
             "f_updated": rows.time_field(table, table.updated_at),
@@ -61,7 +65,7 @@ class TablePictures:
         return StoredObject(
             store=self._rows.settings.name,
             uri=_SCHEME + "/".join([*[quote(part, safe="") for part in place], self._rows.keyring.token(_pack(key))]),
-            version=f"{row.f_size}-{changed.isoformat() if changed else 0}",
+            version=f"{row.f_size}-{row.f_digest or (changed.isoformat() if changed else 0)}",
             size_bytes=int(row.f_size),
             modified_at=updated,
             subject_ref=self._rows.ref(table, row.f_person),
