@@ -72,7 +72,9 @@ class _Population(_Part):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         dimension = len(self.centres[0])
-        _should(len(self.shares) == len(self.centres) == len(self.sizes), "have as many `shares` as `centres` and `sizes`")
+        _should(
+            len(self.shares) == len(self.centres) == len(self.sizes), "have as many `shares` as `centres` and `sizes`"
+        )
         _should(all(len(centre) == dimension for centre in self.centres), "have `centres` of one length")
         entries = dimension * (dimension + 1) // 2
         _should(len(self.factor) == entries, f"have a `factor` of {entries:,} numbers for `centres` of {dimension}")

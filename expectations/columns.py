@@ -121,11 +121,17 @@ CONSENTS = Table(
     (
         Column("subject_ref", "text", "keyed hash of the person's id"),
         Column("purpose", "text", "what the consent is for"),
-        Column("kind", "text", "separate, written or guardian"),
+        Column("kind", "text", "separate, written, guardian, bundled, unlimited, or another word of the registry"),
         Column("granted_at", "time", "when it was given", optional=True),
         Column("withdrawn_at", "time", "when it was withdrawn", optional=True),
         Column("expires_at", "time", "until when it holds", optional=True),
         Column("guardian", "bool", "given by a parent or guardian"),
+        # Nights before these were read have none of them.
+        Column("registry", "text", "name of the registry in the settings", optional=True),
+        Column("bundled", "bool", "given together with something else, or as its condition", optional=True),
+        Column("unlimited", "bool", "without end, not to be withdrawn, or free to be passed on", optional=True),
+        Column("notice_version", "text", "which notice the person had been given", optional=True),
+        Column("evidence_link", "text", "encrypted: where the proof of it is filed", optional=True),
     ),
 )
 

@@ -5,42 +5,51 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from expectations.consent import STATES
+from expectations.consent import GROUNDED, STATES, Reconciled
+from expectations.consent_units import marked
 from expectations.findings import day_text, explain, make_part
-from expectations.policy import Policy
+from expectations.policy import Policy, Rule
 
 SEVERITIES = {
     "no_recorded_ground": "high",
     "withdrawn_still_stored": "high",
     "expired": "medium",
     "other_purpose": "medium",
+    "bundled_or_unlimited": "medium",
     "minor_without_guardian": "high",
+    "ambiguous": "medium",
+}
+
+_UNCLEAR = {
+    "": "",
+    "registries": "Two registries contradict each other about that day.",
+    "ids": "Several people are held under one id.",
 }
 
 
-def consent_findings(states: pd.DataFrame, held: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
-    """Make a finding of each person and purpose that is not in the state ``consented``.
+def consent_findings(reconciled: Reconciled, held: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
+    """Make a finding of each person and purpose without a ground on record.
 
     Args:
-        states: as ``consent_states`` gives it.
-        held: as ``consent_states`` took it; says where the data is.
+        reconciled: as ``reconcile`` gives it.
+        held: as ``reconcile`` took it; says where the data is.
         policy: whose articles are cited.
         as_of: the day judged for.
     """
-    open_ = states[states["consent_state"] != "consented"].reset_index(drop=True)
-    facts = open_[["consent_state", "purpose", "since", "minor", "born_known", "other"]]
-    stores, places = _places(open_, held)
+    is_open = ~reconciled.states["consent_state"].isin(GROUNDED).to_numpy(bool)
+    open_ = reconciled.states[is_open].reset_index(drop=True)
+    facts = open_[["consent_state", "purpose", "since", "minor", "born_known", "other", "unclear"]]
+    stores, places = _places(reconciled, held)
     rules = open_["consent_state"].astype("str")
     return make_part(
         {
             "rule": rules,
             "article": rules.map({state: _article(state, policy) for state in STATES}),
             "severity": rules.map(SEVERITIES),
-            "store": stores,
-            "locator": places + ": " + open_["purpose"].astype("str"),
+            "store": stores[is_open].reset_index(drop=True),
+            "locator": places[is_open].reset_index(drop=True) + ": " + open_["purpose"].astype("str"),
             "subject_ref": open_["subject_ref"],
             "because": explain(facts, lambda row: _because(row, policy, as_of)),
             "since": open_["since"],
@@ -50,17 +59,13 @@ def consent_findings(states: pd.DataFrame, held: pd.DataFrame, policy: Policy, a
     )
 
 
-def _places(units: pd.DataFrame, held: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Give for each unit its first store and all of its places; loops over places, of which there are few."""
-    at = pd.MultiIndex.from_frame(units[["subject_ref", "purpose"]]).get_indexer(
-        pd.MultiIndex.from_frame(held[["subject_ref", "purpose"]])
-    )
-    first = pd.Series("", index=units.index, dtype="str")
+def _places(reconciled: Reconciled, held: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Give for each state its first store and all of its places; loops over places, of which there are few."""
+    count = len(reconciled.states)
+    first = pd.Series("", index=pd.RangeIndex(count), dtype="str")
     text = first
     for store, table in held[["store", "table"]].drop_duplicates().sort_values(["store", "table"]).to_numpy():
-        here = np.zeros(len(units), bool)
-        units_here = at[(held["store"] == store) & (held["table"] == table)]
-        here[units_here[units_here >= 0]] = True
+        here = marked(reconciled.row_of_held[(held["store"] == store) & (held["table"] == table)], count)
         place = f"{store}.{table}" if table else str(store)
         text = text.where(~here, text.where(text == "", text + ", ") + place)
         first = first.where(~here | (first != ""), str(store))
@@ -68,7 +73,11 @@ def _places(units: pd.DataFrame, held: pd.DataFrame) -> tuple[pd.Series, pd.Seri
 
 
 def _article(state: str, policy: Policy) -> str:
-    rules = {"withdrawn_still_stored": policy.withdrawal, "minor_without_guardian": policy.minors}
+    rules: dict[str, Rule] = {
+        "withdrawn_still_stored": policy.withdrawal,
+        "minor_without_guardian": policy.minors,
+        "bundled_or_unlimited": policy.challenge,
+    }
     return rules.get(state, policy.consent).article
 
 
@@ -82,6 +91,9 @@ def _because(row: Any, policy: Policy, as_of: date) -> str:
         "expired": f"Consent to {row.purpose} was over on {since}, and the data was still stored on {as_of}.",
         "other_purpose": f"Held for {row.purpose} since {since}; the consent on record is for {row.other} only.",
         "minor_without_guardian": f"A consent to {row.purpose} is on record, but none by a parent or guardian.",
+        "bundled_or_unlimited": f"The consent to {row.purpose} on record was bundled with something else, or has no "
+        "end or no way back; it can be challenged, and no other one is in force.",
+        "ambiguous": f"{_UNCLEAR[row.unclear]} What is on record about {row.purpose} since {since} decides nothing.",
     }
     if not row.minor:
         return texts[row.consent_state]

@@ -25,7 +25,19 @@ NEEDED = {
         "minor",
         "born_on",
     ),
-    "consents": ("subject_ref", "purpose", "kind", "granted_at", "withdrawn_at", "expires_at", "guardian"),
+    "consents": (
+        "subject_ref",
+        "purpose",
+        "kind",
+        "granted_at",
+        "withdrawn_at",
+        "expires_at",
+        "guardian",
+        "registry",
+        "bundled",
+        "unlimited",
+    ),
+    "grounds": ("purpose", "store", "attested_on", "valid_until"),
     "census": ("scope", "people_low", "people_high"),
     "coverage": ("store", "seen", "scanned", "unchanged"),
     "stores": ("store", "kind", "public_place", "purpose", "max_days"),
@@ -47,6 +59,8 @@ class Facts:
         coverage: a row for each store: store, seen, scanned, unchanged, unsupported, quarantined, skipped.
         stores: a row for each store or database: store, kind (objects, database), zone, public_place (bool), purpose,
             owner, min_days, max_days (nullable). Stores found in the evidence only count as without purpose and limit.
+        grounds: other grounds than consent that were attested: purpose, store (empty for all), attested_on,
+            valid_until (nullable).
         history: findings of earlier nights, evidence table ``findings``.
         crossings: days on which lines were first crossed, frozen on an earlier night, by rule (``threshold_filing``,
             ``public_place_filing``), of the policy judged by.
@@ -61,6 +75,7 @@ class Facts:
     census: pd.DataFrame
     coverage: pd.DataFrame
     stores: pd.DataFrame
+    grounds: pd.DataFrame = field(default_factory=pd.DataFrame)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     crossings: Mapping[str, date] = field(default_factory=dict)
     timezone: str = "Asia/Shanghai"

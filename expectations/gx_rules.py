@@ -17,7 +17,7 @@ from great_expectations.expectations.metrics.map_metric_provider import (
     column_condition_partial,
 )
 
-from expectations.consent import STATES
+from expectations.consent import GROUNDED, STATES
 
 
 class _OnRecord(ColumnMapMetricProvider):  # type: ignore[misc]
@@ -27,9 +27,36 @@ class _OnRecord(ColumnMapMetricProvider):  # type: ignore[misc]
 
     @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
     def _pandas(cls, column: pd.Series, **_: Any) -> pd.Series:  # noqa: N805
-        if not column.isin(STATES).all():
-            raise TypeError("the column of states holds something that is no state")
-        return (column == "consented").astype(bool)
+        return _states(column).isin(GROUNDED)
+
+
+class _NotInState(ColumnMapMetricProvider):  # type: ignore[misc]
+    condition_metric_name = "column_values.facewarden_not_in_state"
+    condition_value_keys = ("state",)
+    filter_column_isnull = False
+
+    @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    def _pandas(cls, column: pd.Series, state: str, **_: Any) -> pd.Series:  # noqa: N805
+        return (_states(column) != state).astype(bool)
+
+
+class _KindKnown(ColumnMapMetricProvider):  # type: ignore[misc]
+    condition_metric_name = "column_values.facewarden_kind_known"
+    condition_value_keys = ("kinds",)
+    filter_column_isnull = False
+
+    @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    def _pandas(cls, column: pd.Series, kinds: list[str], **_: Any) -> pd.Series:  # noqa: N805
+        return column.isin(kinds)
+
+
+class _EndsAfterBegin(ColumnMapMetricProvider):  # type: ignore[misc]
+    condition_metric_name = "column_values.facewarden_ends_after_begin"
+    filter_column_isnull = False
+
+    @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    def _pandas(cls, column: pd.Series, **_: Any) -> pd.Series:  # noqa: N805
+        return _numbers(column) >= 0
 
 
 class _WithinRetention(ColumnMapMetricProvider):  # type: ignore[misc]
@@ -52,10 +79,35 @@ class _CoverageAtLeast(ColumnMapMetricProvider):  # type: ignore[misc]
 
 
 class ExpectConsentOnRecord(ColumnMapExpectation):  # type: ignore[misc]
-    """Expect every person and purpose to be in the state ``consented``."""
+    """Expect every person and purpose to be in a state with a ground on record."""
 
     map_metric: ClassVar[str] = "column_values.facewarden_consent_on_record"
     column: str = "consent_state"
+
+
+class ExpectNobodyInState(ColumnMapExpectation):  # type: ignore[misc]
+    """Expect no person and purpose to be in one of the states without a ground."""
+
+    map_metric: ClassVar[str] = "column_values.facewarden_not_in_state"
+    success_keys: ClassVar[tuple[str, ...]] = ("state", "mostly")
+    column: str = "consent_state"
+    state: str
+
+
+class ExpectKindOfConsentKnown(ColumnMapExpectation):  # type: ignore[misc]
+    """Expect every consent of the registries to be of a kind that the policy has a rule for."""
+
+    map_metric: ClassVar[str] = "column_values.facewarden_kind_known"
+    success_keys: ClassVar[tuple[str, ...]] = ("kinds", "mostly")
+    column: str = "kind"
+    kinds: list[str]
+
+
+class ExpectEndAfterBegin(ColumnMapExpectation):  # type: ignore[misc]
+    """Expect no consent of the registries to expire or be withdrawn before it was given."""
+
+    map_metric: ClassVar[str] = "column_values.facewarden_ends_after_begin"
+    column: str = "seconds_held"
 
 
 class ExpectWithinRetention(ColumnMapExpectation):  # type: ignore[misc]
@@ -93,6 +145,12 @@ class ExpectDistinctPeopleBelowThreshold(ColumnAggregateExpectation):  # type: i
             raise TypeError("the head-count is not one row with one whole number")
         crossed = int(people) >= self.first_crossing
         return {"success": not crossed, "result": {"element_count": rows, "unexpected_count": int(crossed)}}
+
+
+def _states(column: pd.Series) -> pd.Series:
+    if not column.isin(STATES).all():
+        raise TypeError("the column of states holds something that is no state")
+    return column
 
 
 def _numbers(column: pd.Series) -> pd.Series:

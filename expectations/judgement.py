@@ -9,18 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from expectations.consent import HELD, consent_states, count_states
+from expectations.consent import HELD, count_states, reconcile
 from expectations.consent_findings import consent_findings
+from expectations.consent_registry import ENDS_CHECK, KINDS_CHECK, registry_counts, registry_rows
 from expectations.coverage import coverage_findings, coverage_shares
 from expectations.errors import GateBroken
 from expectations.facts import Facts
 from expectations.findings import build_findings, make_part
 from expectations.policy import Policy, Verdict
 from expectations.retention import retention_clocks, retention_findings, retention_table
-from expectations.suite import run_gate
+from expectations.suite import STATE_CHECKS, run_gate
 from expectations.threshold import THRESHOLD_RULE, WARNING_RULE, filing_clocks, filing_findings, head_count, verdict_of
 
-__all__ = ["Facts", "Judgement", "judge"]
+__all__ = ["Facts", "Judgement", "held_rows", "judge"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +35,7 @@ class Judgement:
         rule: name of the policy that draws it.
         filing: running clocks: rule, policy, article, crossed_on, due_on, days_left, working_days_left, why.
         consent_states: purpose, state, people: a row for each state of each purpose.
+        nothing_stored: purpose to the people who consented to it and of whom nothing is held for it.
         retention: store, kind, held, oldest, overdue, undated, max_days: a row for each store.
         checks: what Great Expectations counted: check, expectation, success, evaluated, unexpected.
         unlinked: store to the number of its faces that are linked to no person's record, where there are any.
@@ -45,6 +47,7 @@ class Judgement:
     rule: str
     filing: list[dict[str, Any]]
     consent_states: pd.DataFrame
+    nothing_stored: dict[str, int]
     retention: pd.DataFrame
     checks: list[dict[str, Any]]
     unlinked: dict[str, int]
@@ -62,40 +65,53 @@ def judge(facts: Facts, policy: Policy, as_of: date) -> Judgement:
     """
     facts = facts.checked()
     people = head_count(facts.census)
-    held = _held(facts)
-    states = consent_states(held, facts.consents, policy, as_of, facts.timezone)
+    held = held_rows(facts)
+    reconciled = reconcile(held, facts.consents, facts.grounds, policy, as_of, facts.timezone)
     clocks = retention_clocks(facts, as_of)
     shares = coverage_shares(facts.coverage)
     filing = filing_clocks(facts, people, policy, as_of)
     unlinked = _unlinked(facts)
     parts = {
-        "consent": consent_findings(states, held, policy, as_of),
+        "consent": consent_findings(reconciled, held, policy, as_of),
         "retention": retention_findings(clocks, policy, as_of),
         "head-count": filing_findings(filing, people, policy, as_of),
         "coverage": coverage_findings(shares, facts.coverage_floor, policy, as_of),
         "unlinked": _unlinked_part(unlinked, policy),
     }
-    frames = {"consent": states, "retention": clocks.dropna(subset=["overdue_days"]), "coverage": shares}
+    registry = registry_rows(facts.consents)
+    frames = {
+        "consent": reconciled.states,
+        **dict.fromkeys(STATE_CHECKS, reconciled.states),
+        KINDS_CHECK: registry,
+        ENDS_CHECK: registry,
+        "retention": clocks.dropna(subset=["overdue_days"]),
+        "coverage": shares,
+    }
     if people:
         frames["head-count"] = pd.DataFrame({"people_high": [people[1]]})
     checks = run_gate(frames, policy, facts.coverage_floor)
     verdict = verdict_of(people, policy)
-    _agree(checks, parts, verdict)
+    _agree(checks, parts, registry_counts(facts.consents, policy), verdict)
     return Judgement(
         findings=build_findings(list(parts.values()), policy.name, as_of, facts.history),
         verdict=verdict,
         threshold=policy.threshold.people,
         rule=policy.name,
         filing=[clock.entry() for clock in filing],
-        consent_states=count_states(states),
+        consent_states=count_states(reconciled.states),
+        nothing_stored=reconciled.nothing_stored,
         retention=retention_table(clocks, facts.stores),
         checks=checks,
         unlinked=unlinked,
     )
 
 
-def _held(facts: Facts) -> pd.DataFrame:
-    """Give what is held of whom and for what: records of databases, and pictures that are filed under a person."""
+def held_rows(facts: Facts) -> pd.DataFrame:
+    """Give what is held of whom and for what: records of databases, and pictures that are filed under a person.
+
+    Returns:
+        The columns ``HELD``.
+    """
     kinds = facts.stores.set_index("store")["kind"]
     faces = facts.faces[facts.faces["subject_ref"].notna() & (facts.faces["store"].map(kinds) == "objects")]
     pictures = faces[["store", "uri", "subject_ref"]].merge(
@@ -108,6 +124,7 @@ def _held(facts: Facts) -> pd.DataFrame:
             "store": pictures["store"],
             "table": "",
             "subject_ref": pictures["subject_ref"],
+            "data_class": "image",
             "purpose": pictures["store"].map(facts.stores.set_index("store")["purpose"]).fillna(""),
             "stored_at": pictures["captured_at"],
             "minor": None,
@@ -143,10 +160,15 @@ def _unlinked_part(unlinked: Mapping[str, int], policy: Policy) -> pd.DataFrame:
     )
 
 
-def _agree(checks: list[dict[str, Any]], parts: Mapping[str, pd.DataFrame], verdict: Verdict) -> None:
+def _agree(
+    checks: list[dict[str, Any]], parts: Mapping[str, pd.DataFrame], registry: Mapping[str, int], verdict: Verdict
+) -> None:
     """Hold the counts of the gate against those of the findings: two ways to one number, or nothing is reported."""
+    by_state = parts["consent"]["rule"].value_counts()
     found = {
         "consent": len(parts["consent"]),
+        **{name: int(by_state.get(state, 0)) for name, state in STATE_CHECKS.items()},
+        **registry,
         "retention": int((parts["retention"]["rule"] == "retention_overdue").sum()),
         "head-count": int(parts["head-count"]["rule"].isin([THRESHOLD_RULE, WARNING_RULE]).any()),
         "coverage": len(parts["coverage"]),

@@ -35,9 +35,19 @@ class Rule(_Part):
 
 
 class Consent(Rule):
-    """Whose ground is consent; ``kinds`` are the kinds of consent in the registry that count."""
+    """Whose ground is consent; ``kinds`` are the kinds of consent in the registry that count.
+
+    ``before_storage``: a consent counts only for what was stored on its day or later.
+    """
 
     kinds: tuple[str, ...] = Field(min_length=1)
+    before_storage: bool = False
+
+
+class Challenge(Rule):
+    """Which consents are on record and yet can be challenged: of these kinds, or marked as bundled or unlimited."""
+
+    kinds: tuple[str, ...]
 
 
 class Minors(Rule):
@@ -101,6 +111,7 @@ class Policy(_Part):
     threshold: Threshold
     public_place: Filing | None
     consent: Consent
+    challenge: Challenge
     minors: Minors
     withdrawal: Rule
     retention: Rule

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from expectations.consent import GROUNDED, STATES
+from expectations.consent_registry import ENDS_CHECK, KINDS_CHECK, known_kinds
 from expectations.errors import GateBroken
 from expectations.policy import Policy
 
@@ -24,8 +26,14 @@ if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
     from great_expectations.expectations.expectation import Expectation
 
+STATE_CHECKS = {f"consent: {state}": state for state in STATES if state not in GROUNDED}
+"""Checks of one state without a ground each, and that state."""
+
 COLUMNS = {
     "consent": ["consent_state"],
+    **{name: ["consent_state"] for name in STATE_CHECKS},
+    KINDS_CHECK: ["kind"],
+    ENDS_CHECK: ["seconds_held"],
     "retention": ["overdue_days"],
     "head-count": ["people_high"],
     "coverage": ["share_examined"],
@@ -134,9 +142,15 @@ def quiet() -> None:
 def _expectation(name: str, policy: Policy, coverage_floor: float) -> Expectation:
     from expectations import gx_rules
 
+    if name in STATE_CHECKS:
+        return gx_rules.ExpectNobodyInState(state=STATE_CHECKS[name])
     match name:
         case "consent":
             return gx_rules.ExpectConsentOnRecord()
+        case "registry: kind":
+            return gx_rules.ExpectKindOfConsentKnown(kinds=list(known_kinds(policy)))
+        case "registry: end":
+            return gx_rules.ExpectEndAfterBegin()
         case "retention":
             return gx_rules.ExpectWithinRetention()
         case "head-count":

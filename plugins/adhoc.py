@@ -246,6 +246,8 @@ def count_faces(
 def read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
     """Read ``uri``, ``frame_ms``, ``quality`` and ``vector`` of a faces Parquet file.
 
+    A quality that is missing or NaN is not known: such a face is taken as if none had been graded, as usable.
+
     Raises:
         BadSource: it cannot be read, or holds no vectors, or those of another encoder.
     """
@@ -262,6 +264,7 @@ def read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
         if name not in table.column_names:
             table = table.append_column(name, pa.repeat(usual, len(table)))
     frame: pd.DataFrame = table.select(wanted).to_pandas()
+    frame["quality"] = frame["quality"].fillna(1.0)
     _check_encoder(path, (table.schema.metadata or {}).get(ENCODER_FIELD), frame, encoder)
     return frame
 

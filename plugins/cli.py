@@ -15,7 +15,9 @@ from typing import Any
 
 import click
 
+from plugins.cli_discover import discover
 from plugins.cli_progress import counting
+from plugins.cli_subject import subject
 
 EXIT_FAILED, EXIT_USAGE, EXIT_COVERAGE = 1, 2, 3
 _DEFAULT_POLICY = "cn-draft-2023"
@@ -327,6 +329,10 @@ def screenshot(page: Path, picture: Path, dark: bool) -> None:
     from plugins.reports.screenshot import take_screenshot
 
     click.echo(take_screenshot(page, picture, dark=dark))
+
+
+cli.add_command(discover)
+cli.add_command(subject)
 
 
 @cli.group()

@@ -235,8 +235,7 @@ class Evidence:
         schema = pa.schema([whole.field(n) for n in columns]) if columns else whole
         tables = [self._read_file(path, schema) for path in paths]
         tables = tables or [schema.empty_table().append_column("file", pa.array([], pa.string()))]
-        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=_pandas_type)
-        return frame
+        return frame_of(pa.concat_tables(tables))
 
     def _read_file(self, relative: str, schema: pa.Schema) -> pa.Table:
         with self._fs.open(self.path(relative), "rb") as file:
@@ -259,6 +258,12 @@ class Evidence:
         kept = found.merge(current[["store", "uri", "file"]], on=["store", "uri", "file"])
         groups = self.read("identities", extra).drop(columns="file")
         return kept.merge(groups, on="face_id", how="left")
+
+
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """Give a table as the judge reads it: texts and days Arrow-backed, the others as NumPy has them."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_pandas_type)
+    return frame
 
 
 def _arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:

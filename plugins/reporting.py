@@ -22,6 +22,7 @@ from plugins.reports.model import (
     Interval,
     Night,
     People,
+    RefusedRow,
     Report,
     Retention,
     Store,
@@ -37,13 +38,16 @@ _TITLES = {
     "withdrawn_still_stored": "Consent withdrawn, data still stored",
     "expired": "Consent expired",
     "other_purpose": "Consent on record for another purpose only",
+    "bundled_or_unlimited": "Consent on record that can be challenged",
     "minor_without_guardian": "Children without a guardian's consent on record",
+    "ambiguous": "Records that do not decide",
     "retention_overdue": "Kept beyond the retention period",
     "capture_time_unknown": "Pictures without a known date",
     "retention_limit_missing": "No retention period declared",
     "coverage_below_floor": "Too little was examined",
     "unlinked_faces": "Faces that belong to no record",
 }
+_REFUSED_LISTED = 50
 _DECIDE = {
     "threshold_filing": "File with the authority, or record why the duty does not apply.",
     "public_place_filing": "File with the authority, or record why the duty does not apply.",
@@ -51,7 +55,9 @@ _DECIDE = {
     "withdrawn_still_stored": "Delete, or record the duty to keep.",
     "expired": "Renew the consent, or delete.",
     "other_purpose": "Obtain consent for this purpose, or stop it.",
+    "bundled_or_unlimited": "Obtain a separate consent with an end and a way back, or record another ground.",
     "minor_without_guardian": "Obtain the guardian's consent, or delete.",
+    "ambiguous": "Find out what holds, and correct the registries or the ids.",
     "retention_overdue": "Delete, or put under a legal hold.",
     "unlinked_faces": "Decide on what ground strangers' faces are kept, or delete them.",
     "coverage_below_floor": "Have the store repaired; until then a missing finding proves nothing.",
@@ -72,7 +78,7 @@ def build_report(
         coverage=fill.coverage_from(row, floor),
         people=_people(everyone, facts.census, judgement, policy, run),
         findings=fill.findings_from(judgement.findings, _TITLES, _DECIDE),
-        consent=_consent(run, everyone, judgement),
+        consent=_consent(run, everyone, judgement, so_far),
         footprint=_footprint(run, facts, as_of),
         filing=tuple(_filing(clock, policy) for clock in judgement.filing),
         retention=tuple(ages.retention(entry) for entry in fill.records(judgement.retention)),
@@ -135,14 +141,25 @@ def _people(
     )
 
 
-def _consent(run: Run, everyone: Mapping[str, Any], judgement: Judgement) -> Consent:
+def _consent(run: Run, everyone: Mapping[str, Any], judgement: Judgement, so_far: Fragment) -> Consent:
     split = fill.split_from(everyone)
+    refused = _refused(run, so_far)
     return Consent(
         registries=tuple(registry.name for registry in run.whole.consents),
         purposes=fill.consent_from(judgement.consent_states),
         unlinked_faces=sum(judgement.unlinked.values()),
         unlinked_people=split.unknown if split else None,
+        nothing_stored=judgement.nothing_stored,
+        refused=len(refused),
+        refused_listed=tuple(refused[:_REFUSED_LISTED]),
     )
+
+
+def _refused(run: Run, so_far: Fragment) -> list[RefusedRow]:
+    """Give the rows of registries that were set aside when they were last read."""
+    notes = [commit.fragment.notes for commit in run.evidence.commits()] + [so_far.notes]
+    read = [found["consent_rows_refused"] for found in notes if "consent_rows_refused" in found]
+    return [RefusedRow(*row) for row in read[-1]] if read else []
 
 
 def _filing(clock: Mapping[str, Any], policy: Policy) -> Filing:

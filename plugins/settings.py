@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -24,17 +25,20 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.column_facts import ColumnClass
 from plugins.encoder_settings import EncoderSettings
 from plugins.settings_file import SettingsProblem, nearest, problem_lines, read_mapping
 from plugins.stores.capture import pattern_regex
 from plugins.stores.scrubbing import redact, scrub
 
 __all__ = [
+    "ApiSettings",
     "ConsentColumns",
     "ConsentSettings",
     "Controller",
     "DatabaseSettings",
     "EncoderSettings",
+    "GroundSettings",
     "Retention",
     "ScanSettings",
     "Settings",
@@ -206,6 +210,7 @@ class DatabaseSettings(_Holding):
     """A database with tables that hold facial data."""
 
     tables: tuple[TableSettings, ...] = Field(min_length=1)
+    column_classes: dict[Text, ColumnClass] = {}
 
     @model_validator(mode="after")
     def _has_address(self) -> Self:
@@ -215,7 +220,7 @@ class DatabaseSettings(_Holding):
 
 
 class ConsentColumns(_Frozen):
-    """Which column of a consent registry means what."""
+    """Which column (or field) of a consent registry means what."""
 
     subject: Text
     purpose: Text
@@ -224,26 +229,84 @@ class ConsentColumns(_Frozen):
     withdrawn_at: Text | None = None
     expires_at: Text | None = None
     guardian: Text | None = None
+    bundled: Text | None = None
+    unlimited: Text | None = None
+    notice_version: Text | None = None
+    evidence_link: Text | None = None
+
+
+class ApiSettings(_Frozen):
+    """An HTTP API that gives a consent registry as JSON, page by page."""
+
+    url: Address = Field(repr=False)
+    records: str = ""
+    paging: Literal["none", "next_link", "cursor", "page"] = "none"
+    next: Text | None = None
+    parameter: Text | None = None
+    first_page: int = Field(default=1, ge=0)
+    total: Text | None = None
+    token_variable: Text | None = None
+    conn_id: Text | None = None
+    timeout_seconds: float = Field(default=30, gt=0)
+
+    @model_validator(mode="after")
+    def _can_turn_pages(self) -> Self:
+        needs = {"next_link": ("next",), "cursor": ("next", "parameter"), "page": ("parameter",)}
+        missing = [name for name in needs.get(self.paging, ()) if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"has paging `{self.paging}` without {' and '.join(missing)}; give it")
+        if self.token_variable and self.conn_id:
+            raise ValueError("has both token_variable and conn_id; give one of them")
+        return self
 
 
 class ConsentSettings(_Frozen):
-    """A consent registry: a database table, or a CSV or Parquet file."""
+    """A consent registry: a database table or query, a file, or an HTTP API."""
 
     name: Name
     url: Address | None = Field(default=None, repr=False)
     conn_id: Text | None = None
     path: Address | None = Field(default=None, repr=False)
+    api: ApiSettings | None = None
     table: Text | None = None
+    query: Text | None = None
+    sheet: Text | None = None
     id_namespace: Text = "person"
     columns: ConsentColumns
+    kinds: dict[Text, Text] = {}
+    purposes: dict[Text, Text] = {}
 
     @model_validator(mode="after")
     def _has_address(self) -> Self:
-        _exactly_one(url=self.url, conn_id=self.conn_id, path=self.path)
-        if self.path is None and self.table is None:
-            raise ValueError("has no `table`; name the table of the database that holds the consents")
-        if self.path is not None and self.table is not None:
-            raise ValueError("has both `path` and `table`; a file has no tables: remove one")
+        _exactly_one(url=self.url, conn_id=self.conn_id, path=self.path, api=self.api)
+        asked = [name for name in ("table", "query") if getattr(self, name) is not None]
+        of_database = self.path is None and self.api is None
+        if of_database and not asked:
+            raise ValueError("has no `table`; name the table of the database that holds the consents, or a `query`")
+        if len(asked) > 1:
+            raise ValueError("has both `table` and `query`; remove one")
+        if asked and not of_database:
+            place = "path" if self.path is not None else "api"
+            raise ValueError(f"has both `{place}` and `{asked[0]}`; only a database has tables: remove one")
+        return self
+
+
+class GroundSettings(_Frozen):
+    """Another ground than consent, attested for a purpose: what it is, and who says so until when."""
+
+    purpose: Text
+    store: Text | None = None
+    ground: Text
+    article: Text
+    attested_by: Text
+    attested_on: date
+    valid_until: date | None = None
+    evidence_link: Text | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.valid_until is not None and self.valid_until < self.attested_on:
+            raise ValueError(f"valid_until {self.valid_until} is before attested_on {self.attested_on}; correct them")
         return self
 
 
@@ -263,6 +326,7 @@ class Settings(_Frozen):
     stores: tuple[StoreSettings, ...] = ()
     databases: tuple[DatabaseSettings, ...] = ()
     consents: tuple[ConsentSettings, ...] = ()
+    grounds: tuple[GroundSettings, ...] = ()
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
@@ -271,6 +335,10 @@ class Settings(_Frozen):
             raise ValueError("names nothing to scan; list at least one entry under `stores` or `databases`")
         _without_twins([held.name for held in (*self.stores, *self.databases)], "name under stores and databases")
         _without_twins([registry.name for registry in self.consents], "name under consents")
+        known = {held.name for held in (*self.stores, *self.databases)}
+        for ground in self.grounds:
+            if ground.store is not None and ground.store not in known:
+                raise ValueError(f"grounds: no store or database {ground.store!r}{nearest(ground.store, known)}")
         return self
 
     @property
@@ -294,6 +362,8 @@ class Settings(_Frozen):
         for entry in (*content["stores"], *content["databases"], *content["consents"]):
             entry["url"] = scrub(entry["url"]) if entry["url"] else None
             entry["options"] = redact(entry.get("options", {}))
+            if api := entry.get("api"):
+                api["url"] = scrub(api["url"])
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def only(self, name: str) -> Settings:
@@ -334,7 +404,7 @@ def load_settings(path: Path | str) -> Settings:
     return settings
 
 
-def _exactly_one(**addresses: str | None) -> None:
+def _exactly_one(**addresses: object) -> None:
     given = [name for name, address in addresses.items() if address is not None]
     if len(given) != 1:
         came = " and ".join(given) or "no address"

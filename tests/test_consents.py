@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ COLUMNS = {
     "expires_at": "expires_at",
     "guardian": "by_guardian",
 }
+BLANK = {"registry": "registry", "bundled": None, "unlimited": None, "notice_version": None, "evidence_link": None}
 HEADER = "person_id,purpose,kind,granted_at,withdrawn_at,expires_at,by_guardian\n"
 
 
@@ -91,6 +93,7 @@ def test_a_registry_of_typed_columns_is_read(database, read, keyring):
             "withdrawn_at": datetime(2026, 4, 30, 16, tzinfo=UTC),
             "expires_at": None,
             "guardian": False,
+            **BLANK,
         },
         {
             "subject_ref": keyring.pseudonym("person", "P2"),
@@ -100,6 +103,7 @@ def test_a_registry_of_typed_columns_is_read(database, read, keyring):
             "withdrawn_at": None,
             "expires_at": datetime(2026, 12, 31, 16, tzinfo=UTC),
             "guardian": True,
+            **BLANK,
         },
     ]
 
@@ -200,6 +204,94 @@ def test_postgres_a_consent_without_end_has_no_end(database, read):
     assert not problems
 
 
+# -- queries -----------------------------------------------------------------------------------------------------------
+
+QUERY = """
+    SELECT person_id AS who, purpose, 'separate' AS kind, granted_at AS given -- a comment: with :colon and 100 %
+    FROM consents WHERE purpose <> 'a :b %s' ORDER BY id; """
+OF_QUERY = {"subject": "who", "purpose": "purpose", "kind": "kind", "granted_at": "given"}
+
+
+def test_the_answer_of_a_query_is_read(database, read, keyring):
+    database.fill(registry_table(), [row(1, person_id=" P1 "), row(2, purpose=None), row(3, granted_at="never")])
+    consents, problems = read(url=database.url, query=QUERY, columns=OF_QUERY)
+    assert [c["subject_ref"] for c in consents] == [keyring.pseudonym("person", "P1")]
+    assert consents[0]["granted_at"] == datetime(2026, 2, 28, 16, tzinfo=UTC)
+    assert problems == [RowProblem("registry", 2, "granted_at is no time")]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        pytest.param("DELETE FROM consents", "cannot be read", id="a change"),
+        pytest.param("SELECT 1; DROP TABLE consents", "cannot be read", id="a second statement"),
+        pytest.param("SELECT 1) AS x; DROP TABLE consents; --", "cannot be read", id="out of the subquery"),
+        pytest.param("SELECT purpose AS whom FROM consents", "has no column `who`", id="another column"),
+    ],
+)
+def test_a_query_can_only_read_and_what_is_none_is_refused(database, read, query, says):
+    database.fill(registry_table(), [row(1)])
+    with pytest.raises(StoreProblem, match=says) as caught:
+        read(url=database.url, query=query, columns=OF_QUERY)
+    assert "\n" not in str(caught.value)
+    assert len(read(url=database.url, table="consents")[0]) == 1
+
+
+def test_ids_of_any_type_and_odd_texts_are_read_alike(database, read, keyring):
+    table = registry_table(subject=sa.Numeric(12, 2))
+    database.fill(table, [row(1, person_id=42), row(2, person_id=7, purpose='a, "b"\n;c', kind="")])
+    consents, problems = read(url=database.url, table="consents")
+    assert [c["subject_ref"] for c in consents] == [keyring.pseudonym("person", "42")]
+    assert problems == [RowProblem("registry", 2, "kind is missing")]
+    database.run("UPDATE consents SET kind = 'k' WHERE id = 2")
+    assert read(url=database.url, table="consents")[0][1]["purpose"] == 'a, "b"\n;c'
+
+
+def test_the_registrys_words_are_put_into_ours(database, read):
+    rows = [row(1, kind="Wet Ink", purpose="AC-01"), row(2, kind="click"), row(3, kind="written")]
+    database.fill(registry_table(), rows)
+    words = {"kinds": {"wet ink": "written", "CLICK": "bundled"}, "purposes": {"AC-01": "door"}}
+    consents, _ = read(url=database.url, table="consents", **words)
+    assert [c["kind"] for c in consents] == ["written", "bundled", "written"]
+    assert [c["purpose"] for c in consents] == ["door", "access_control", "access_control"]
+
+
+def test_marks_and_notices_are_read_and_links_are_kept_encrypted(database, read, keyring):
+    link = "https://dms.example.org/anna-schmidt.pdf"
+    marks = {"expires_at": "2026-01-01", "withdrawn_at": "yes", "by_guardian": "v3"}
+    database.fill(registry_table(), [row(1, granted_at=link, **marks), row(2, granted_at=None)])
+    columns = {"subject": "person_id", "purpose": "purpose", "kind": "kind", "granted_at": "expires_at"}
+    more = {"unlimited": "withdrawn_at", "notice_version": "by_guardian", "evidence_link": "granted_at"}
+    consents, _ = read(url=database.url, table="consents", columns={**columns, "granted_at": "expires_at", **more})
+    assert (consents[0]["unlimited"], consents[0]["notice_version"]) == (True, "v3")
+    assert keyring.untoken(consents[0]["evidence_link"]) == link
+    assert "anna" not in str(consents[0])
+    assert (consents[1]["unlimited"], consents[1]["evidence_link"]) == (None, None)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_mariadb_timestamps_of_a_query_are_utc_and_datetimes_local(database, read):
+    database.fill(registry_table(granted_at=sa.TIMESTAMP, expires_at=sa.DateTime), [])
+    database.run(
+        "SET time_zone = '+00:00'; ".strip("; "),
+        "INSERT INTO consents (id, person_id, purpose, kind, granted_at, expires_at) "
+        "VALUES (1, 'P1', 'p', 'separate', '2026-03-01 08:00', '2027-03-01 08:00')",
+    )
+    columns = {**OF_QUERY, "subject": "person_id", "granted_at": "granted_at", "expires_at": "expires_at"}
+    [consent], _ = read(url=database.url, query="SELECT * FROM consents", columns=columns)
+    assert consent["granted_at"] == datetime(2026, 3, 1, 8, tzinfo=UTC)
+    assert consent["expires_at"] == datetime(2027, 3, 1, 0, tzinfo=UTC)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_postgres_ids_of_bytes_are_read_as_the_text_they_spell(database, read, keyring):
+    database.fill(registry_table(subject=sa.LargeBinary), [row(1, person_id=b"P1")])
+    [consent], _ = read(url=database.url, table="consents")
+    assert consent["subject_ref"] == keyring.pseudonym("person", "P1")
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +340,56 @@ def test_a_parquet_file_is_read(read, tmp_path, keyring):
     assert problems == [RowProblem("registry", 2, "subject is missing")]
 
 
+def test_a_file_of_json_lines_is_read_with_its_line_numbers(read, tmp_path, keyring):
+    lines = [
+        '{"person_id": 42, "purpose": "p", "kind": "separate", "granted_at": "2026-03-01", "by_guardian": true}',
+        "",
+        '{"person_id": "P2", "purpose": "p", "kind": "separate", "granted_at": 1772294400, "withdrawn_at": null}',
+        "SECRET no json",
+        '["SECRET"]',
+        '{"person_id": "P3", "purpose": "p", "kind": "separate", "granted_at": "SECRET", "expires_at": null}',
+    ]
+    (tmp_path / "consents.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    consents, problems = read(path="consents.jsonl")
+    assert [c["subject_ref"] for c in consents] == [keyring.pseudonym("person", p) for p in ("42", "P2")]
+    assert [c["guardian"] for c in consents] == [True, False]
+    assert {c["granted_at"] for c in consents} == {datetime(2026, 2, 28, 16, tzinfo=UTC)}
+    assert [(p.row_number, p.reason) for p in problems] == [
+        (4, "is no JSON object"),
+        (5, "is no JSON object"),
+        (6, "granted_at is no time"),
+    ]
+
+
+def test_a_sheet_of_xlsx_is_read_with_the_row_numbers_it_shows(read, tmp_path, keyring):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["nothing here"])
+    sheet = book.create_sheet("Consents")
+    sheet.append([*COLUMNS.values(), "remarks"])
+    sheet.append([42, "p", "separate", datetime(2026, 3, 1, 9, 30), None, date(2027, 1, 1), True, "x"])
+    sheet.append([])
+    sheet.append(["P2", "p", "separate", "SECRET", None, None, "no"])
+    sheet.append(["P3", "p", "written", "2026-03-01"])
+    book.save(tmp_path / "consents.xlsx")
+    consents, problems = read(path="consents.xlsx", sheet="Consents")
+    assert [c["subject_ref"] for c in consents] == [keyring.pseudonym("person", p) for p in ("42", "P3")]
+    assert consents[0]["granted_at"] == datetime(2026, 3, 1, 1, 30, tzinfo=UTC)
+    assert consents[0]["expires_at"] == datetime(2026, 12, 31, 16, tzinfo=UTC)
+    assert problems == [RowProblem("registry", 4, "granted_at is no time")]
+    with pytest.raises(StoreProblem, match="has no sheet `Other`; there are Sheet, Consents"):
+        read(path="consents.xlsx", sheet="Other")
+    with pytest.raises(StoreProblem, match="has no column `person_id`"):
+        read(path="consents.xlsx")
+
+
+def test_without_its_package_xlsx_is_refused_with_advice(read, tmp_path, monkeypatch):
+    (tmp_path / "consents.xlsx").write_bytes(b"PK")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(StoreProblem, match="needs the package openpyxl; install it, or save the sheet as CSV"):
+        read(path="consents.xlsx")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -256,6 +398,8 @@ def test_a_parquet_file_is_read(read, tmp_path, keyring):
         pytest.param("x.csv", b"", "has no column `person_id`", id="empty"),
         pytest.param("x.csv", b"personid,purpose\n", "did you mean `personid`", id="misspelt"),
         pytest.param("x.parquet", b"no parquet", "not Parquet", id="not Parquet"),
+        pytest.param("x.jsonl", '{"编号": 1}'.encode("gb18030"), "not text in UTF-8", id="JSON not in UTF-8"),
+        pytest.param("x.jsonl", b'{"personid": 1}', "no record has `person_id`", id="JSON without the field"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_raised_in_one_line(read, tmp_path: Path, name, content, says):

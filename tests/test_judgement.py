@@ -15,6 +15,7 @@ from expectations.errors import BadFacts, GateBroken
 from expectations.judgement import Facts, Judgement, judge
 from expectations.policy import load_policy
 from expectations.retention import retention_clocks
+from expectations.suite import COLUMNS
 from expectations.threshold import filing_clocks, filing_findings
 
 DRAFT, MEASURES = load_policy("cn-draft-2023"), load_policy("cn-measures-2025")
@@ -46,7 +47,8 @@ def subjects(*rows: dict) -> pd.DataFrame:
 
 def consents(*rows: dict) -> pd.DataFrame:
     base = {"subject_ref": "p1", "purpose": "door", "kind": "separate", "granted_at": at("2025-01-01")}
-    return table({**base, "withdrawn_at": None, "expires_at": None, "guardian": False}, list(rows))
+    blank = {"registry": "registry", "bundled": None, "unlimited": None, "withdrawn_at": None, "expires_at": None}
+    return table({**base, **blank, "guardian": False}, list(rows))
 
 
 def census(low: int | None = None, high: int | None = None) -> pd.DataFrame:
@@ -96,7 +98,7 @@ def test_a_night_without_anything_held_finds_nothing() -> None:
     judged = judge(QUIET, DRAFT, AS_OF)
     assert rules_of(judged) == []
     assert (judged.verdict, judged.threshold, judged.rule, judged.filing) == ("below", 10_000, "cn-draft-2023", [])
-    assert [check["check"] for check in judged.checks] == ["consent", "retention", "coverage", "head-count"]
+    assert [check["check"] for check in judged.checks] == [*list(COLUMNS)[:-2], "coverage", "head-count"]
     assert all(check["success"] for check in judged.checks)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +17,7 @@ from numpy.typing import NDArray
 from detectors.identities import count_people
 from detectors.profile import shipped
 from detectors.records import PeopleCount, Sightings
+from plugins.adhoc import count_sources
 from tests.people import Labels, Vectors, made_up
 
 
@@ -210,3 +215,20 @@ def test_a_loiterer_in_300_neighbouring_frames_is_one_person() -> None:
 def test_frames_far_apart_are_no_track() -> None:
     seen = passers_by_and_a_loiterer(4, every=60.0)
     assert count(seen) == count(Sightings(seen.vectors))
+
+
+# -- files of faces ----------------------------------------------------------------------------------------------------
+
+
+def test_in_a_file_a_quality_that_is_not_known_counts_as_if_none_was_graded(tmp_path: Path) -> None:
+    faces, _ = faces_of([1] * 20 + [2] * 10, seed=8)
+    graded = {"unknown": [math.nan] * 40, "missing": [None] * 40, "half": [0.9, math.nan] * 20, "none": None}
+    counts = {}
+    for name, quality in graded.items():
+        table = pa.table({"uri": [str(n) for n in range(40)], "vector": list(faces)})
+        if quality is not None:
+            table = table.append_column("quality", pa.array(quality, pa.float32(), from_pandas=False))
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+        counts[name] = count_sources([str(tmp_path / f"{name}.parquet")], workers=1).people
+    assert counts["none"] == count(Sightings(faces)) and counts["none"].unusable == 0
+    assert counts["unknown"] == counts["missing"] == counts["half"] == counts["none"]

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from expectations.columns import SUBJECTS
 from plugins.keys import Keyring
 from plugins.settings import DatabaseSettings
+from plugins.stores import arrow_pages
 from plugins.stores.records import StoreProblem
 from plugins.stores.tables import TEMPLATE_DIM, TableStore
 
@@ -121,14 +122,16 @@ def test_times_without_a_zone_are_read_by_the_controllers_clock(database, open_s
     assert row["minor"] is True
 
 
-def test_more_rows_than_a_page_come_once_each(database, open_store):
+def test_more_rows_than_a_page_come_once_each(database, open_store, monkeypatch):
+    monkeypatch.setattr(arrow_pages, "PAGE_ROWS", 2_000)
     database.fill(people(), [person(n) for n in range(4_321)])
     found = table_of(open_store(MAPPED))
     assert found.num_rows == 4_321
     assert len(set(found["subject_ref"].to_pylist())) == 4_321
 
 
-def test_exactly_one_full_page_ends(database, open_store):
+def test_exactly_one_full_page_ends(database, open_store, monkeypatch):
+    monkeypatch.setattr(arrow_pages, "PAGE_ROWS", 2_000)
     database.fill(people(), [person(n) for n in range(2_000)])
     assert table_of(open_store(MAPPED)).num_rows == 2_000
 
@@ -287,6 +290,7 @@ def test_the_database_refuses_every_change(database, open_store):
 
 
 def test_a_dropped_connection_is_taken_up_at_the_page_it_broke(database, open_store, monkeypatch):
+    monkeypatch.setattr(arrow_pages, "PAGE_ROWS", 2_000)
     database.fill(people(), [person(n) for n in range(4_100)])
     store = open_store(MAPPED)
     broken: list[int] = []
@@ -565,7 +569,8 @@ def test_postgres_tables_of_another_schema_and_views_are_read(database, open_sto
 
 @pytest.mark.backend
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
-def test_postgres_a_connection_that_the_server_ends_is_opened_again(database, open_store):
+def test_postgres_a_connection_that_the_server_ends_is_opened_again(database, open_store, monkeypatch):
+    monkeypatch.setattr(arrow_pages, "PAGE_ROWS", 2_000)
     database.fill(people(), [person(n) for n in range(4_100)])
     store = open_store(MAPPED)
     batches = store.subjects()

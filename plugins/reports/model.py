@@ -272,11 +272,23 @@ class PurposeConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of a consent registry that was set aside; row 0 is the registry as a whole."""
+
+    registry: str
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """What the registries say of the people on record, and what they cannot be asked about.
 
     Attributes:
         registries: names of the registries that were read; none when none is set up.
+        nothing_stored: by purpose, people with a consent in force of whom nothing is stored for it.
+        refused: how many rows of the registries were set aside.
+        refused_listed: the first of them.
         unlinked_faces: faces in pictures that no record ties to a person: no registry can speak of them.
         unlinked_people: how many people those faces show who are none of those on record, when counted.
     """
@@ -285,6 +297,9 @@ class Consent:
     purposes: tuple[PurposeConsent, ...] = ()
     unlinked_faces: int = 0
     unlinked_people: Interval | None = None
+    nothing_stored: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    refused_listed: tuple[RefusedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

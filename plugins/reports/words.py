@@ -21,12 +21,14 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 STATES = {
     "consented": ("consent on record", "good"),
-    "attested": ("other ground attested", "good-2"),
+    "other_ground_attested": ("other ground attested", "good-2"),
+    "bundled_or_unlimited": ("consent bundled or unlimited: open to challenge", "calm"),
     "expired": ("consent expired", "watch"),
     "other_purpose": ("consent to another purpose only", "rest"),
     "minor_without_guardian": ("child without a guardian's consent on record", "watch-2"),
     "withdrawn_still_stored": ("consent withdrawn, still stored", "alert"),
     "no_recorded_ground": ("no recorded ground", "alert-2"),
+    "ambiguous": ("ambiguous: the records do not decide", "calm"),
 }
 """State of consent to its wording and colour, in the order drawn. Other states are shown under their own names."""
 

@@ -140,7 +140,7 @@ class Database:
         base = sa.select(*key, *columns).where(*[k.is_not(None) for k in key], *only).order_by(*key).limit(PAGE_ROWS)
         after: list[Any] | None = None
         while True:
-            statement = base.where(_behind(key, after)) if after else base
+            statement = base.where(behind(key, after)) if after else base
             rows = self.attempt(lambda connection, s=statement: connection.execute(s).fetchall(), where)  # type: ignore[misc]
             if rows:
                 yield rows
@@ -202,7 +202,7 @@ def _md5(cell: str | bytes | None) -> str | None:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def _behind(key: list[sa.ColumnClause[Any]], after: list[Any]) -> sa.ColumnElement[bool]:
+def behind(key: list[sa.ColumnClause[Any]], after: list[Any]) -> sa.ColumnElement[bool]:
     """Say "this row comes after that key", written so that MariaDB, too, can use an index for it."""
     last = [typeless(value) for value in after]
     steps = [sa.and_(*[key[m] == last[m] for m in range(n)], key[n] > last[n]) for n in range(len(key))]

@@ -35,7 +35,7 @@ class TableRows:
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self.settings, self.keyring, self.base, self.pause = settings, keyring, base, pause
-        self._timezone = timezone
+        self.timezone = timezone
         self._views: dict[str, TableView] = {}
         self.problems: list[StoreProblem] = []
         self.bad_rows: Counter[tuple[str, str]] = Counter()
@@ -94,7 +94,7 @@ class TableRows:
 
     def time(self, table: TableSettings, column: str | None, value: Any) -> datetime | None:
         """Read a time into UTC; a value that is no time is counted as bad and read as none."""
-        tz = UTC if column in self.view(table).utc_columns else self._timezone
+        tz = UTC if column in self.view(table).utc_columns else self.timezone
         return self.cell(table, column, value, lambda v: to_utc(v, tz))
 
     def cell(self, table: TableSettings, column: str | None, value: Any, reader: Callable[[Any], T | None]) -> T | None:

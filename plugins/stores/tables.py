@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from expectations.columns import SUBJECTS
 from plugins.keys import Keyring
 from plugins.settings import DatabaseSettings, TableSettings
-from plugins.stores.cells import to_day, to_flag, to_vector
-from plugins.stores.database import PAGE_ROWS
+from plugins.stores.cells import to_vector
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
+from plugins.stores.subject_columns import merged, subject_batches
 from plugins.stores.table_pictures import TablePictures
-from plugins.stores.table_rows import Row, TableRows
+from plugins.stores.table_rows import TableRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,53 +106,13 @@ class TableStore:
         Of a person with several rows in a table the earliest ``stored_at`` counts, and the latest interaction.
         ``minor`` is what the row says; the age follows from ``born_on``.
         """
-        import pyarrow as pa
+        return self._rows.every(self._subjects_of)
 
-        schema = SUBJECTS.arrow_schema()
-        for rows in self._rows.every(self._subjects_of):
-            yield pa.RecordBatch.from_pylist(rows, schema=schema)
-
-    def _subjects_of(self, table: TableSettings) -> Iterator[Sequence[dict[str, Any]]]:
-        people: Iterator[dict[str, Any]] = (
-            entry for page in self._people(table) for row in page for entry in self._entries(table, row)
-        )
-        if self._rows.view(table).key != (table.person_id,):
-            people = iter(_merged(people))
-        while chunk := list(islice(people, PAGE_ROWS)):
-            yield chunk
-
-    def _people(self, table: TableSettings) -> Iterator[Iterable[Row]]:
-        rows = self._rows
-        fields = {
-            "f_person": rows.field(table, table.person_id),
-            "f_image": _present(rows, table, (table.image_blob, table.image_path)),
-            "f_template": _present(rows, table, (table.template,)),
-            "f_stored": rows.time_field(table, table.stored_at),
-            "f_last": rows.time_field(table, table.last_interaction_at),
-            "f_born": rows.time_field(table, table.born_on),
-            "f_minor": rows.field(table, table.minor),
-        }
-        return rows.pages(table, fields)
-
-    def _entries(self, table: TableSettings, row: Row) -> Iterator[dict[str, Any]]:
-        rows = self._rows
-        ref = rows.ref(table, row.f_person)
-        if ref is None:
-            rows.note(table, f"{table.person_id} is missing")
-            return
-        held = {"image": row.f_image, "template": row.f_template}
-        said = {
-            "store": rows.settings.name,
-            "table": table.table,
-            "subject_ref": ref,
-            "purpose": rows.settings.purpose,
-            "stored_at": rows.time(table, table.stored_at, row.f_stored),
-            "last_interaction_at": rows.time(table, table.last_interaction_at, row.f_last),
-            "born_on": rows.cell(table, table.born_on, row.f_born, to_day),
-            "minor": rows.cell(table, table.minor, row.f_minor, to_flag),
-        }
-        for data_class in [name for name, is_held in held.items() if is_held] or ["attribute"]:
-            yield {**said, "data_class": data_class}
+    def _subjects_of(self, table: TableSettings) -> Iterator[pa.RecordBatch]:
+        found = subject_batches(self._rows, table)
+        if self._rows.view(table).key == (table.person_id,):
+            return found
+        return iter(merged(found).to_batches())
 
     # -- templates -----------------------------------------------------------------------------------------------------
 
@@ -210,25 +167,3 @@ class TableStore:
             for row in page:
                 if ref := self._rows.ref(table, row.f_person):
                     yield table.template_encoder, ref
-
-
-def _present(rows: TableRows, table: TableSettings, names: Iterable[str | None]) -> sa.ColumnElement[bool]:
-    given = [rows.field(table, name).is_not(None) for name in names if name]
-    return sa.or_(*given) if given else sa.false()
-
-
-def _merged(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make one entry of all entries of a person and kind of data."""
-    people: dict[tuple[str, str], dict[str, Any]] = {}
-    for entry in entries:
-        known = people.setdefault((entry["subject_ref"], entry["data_class"]), entry)
-        known["stored_at"] = min(_given(known["stored_at"], entry["stored_at"]), default=None)
-        last = "last_interaction_at"
-        known[last] = max(_given(known[last], entry[last]), default=None)
-        known["born_on"] = known["born_on"] or entry["born_on"]
-        known["minor"] = entry["minor"] if known["minor"] is None else known["minor"] or bool(entry["minor"])
-    return list(people.values())
-
-
-def _given(*values: Any) -> list[Any]:
-    return [value for value in values if value is not None]
