@@ -24,9 +24,8 @@ from PIL import Image
 
 from detectors.calibrate import LEAST_PEOPLE, CalibrationProblem
 from detectors.encoder import SHIPPED
-from detectors.identities import count_people
+from detectors.identities import Recount, recount_people
 from detectors.profile import BadProfile, Profile, load_profile, shipped
-from detectors.records import PeopleCount
 from plugins import calibration, census, nightly
 from plugins.adhoc import BadSource, Found
 from plugins.calibration import Asked, calibrate
@@ -554,11 +553,11 @@ def test_the_census_of_a_night_counts_by_the_settings_profile(
 ) -> None:
     used = []
 
-    def counting(*faces: Any, profile: Profile, **more: Any) -> PeopleCount:
+    def counting(*faces: Any, profile: Profile, **more: Any) -> Recount:
         used.append(profile.people)
-        return count_people(*faces, profile=profile, **more)
+        return recount_people(*faces, profile=profile, **more)
 
-    monkeypatch.setattr(census, "count_people", counting)
+    monkeypatch.setattr(census, "recount_people", counting)
     calibrated_by(organisation, str(own_profile))
     nightly.scan(organisation.request(), lambda: datetime(2026, 10, 20, 18, tzinfo=UTC), lambda n: lambda k: None)
     assert set(used) == {load_profile(own_profile).people}
