@@ -104,7 +104,7 @@ def is_missing(values: Codes) -> Mask:
 def _number_together(first: pd.Series, second: pd.Series) -> tuple[Codes, pa.Array]:
     """Number the texts of two columns in the order in which they appear: (N + M,) numbers, and the texts by number."""
     chunks = [chunk for column in (first, second) for chunk in _texts(column)]
-    coded = pa.chunked_array(chunks, pa.string()).dictionary_encode().unify_dictionaries()
+    coded = pa.chunked_array(chunks, pa.string()).dictionary_encode()  # one dictionary for all chunks
     if coded.null_count:
         raise BadFacts(str(first.name), "it is empty in some rows; every row needs it")
     codes = [chunk.indices.to_numpy(zero_copy_only=False).astype(np.int64) for chunk in coded.chunks]

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -476,6 +477,20 @@ def test_whole_columns_give_the_same_as_person_by_person(registry: list[dict], c
 
 def _good_till(registry: list[dict]) -> bool:
     return any(_good(row) and row["purpose"] == "till" for row in _in_force(registry))
+
+
+def test_columns_that_come_in_many_pieces_are_numbered_as_one() -> None:
+    text = pd.StringDtype("pyarrow", na_value=float("nan"))
+    holding = held({}, {"subject_ref": "p2"}, {"subject_ref": "p3"}).astype({"subject_ref": text, "purpose": text})
+    registry = consents({"subject_ref": "p3"}, {"subject_ref": "p9"}, {"subject_ref": "p1"}).astype(
+        {"subject_ref": text, "purpose": text}
+    )
+    pieces = pd.concat([registry.iloc[[n]] for n in range(3)], ignore_index=True)
+    assert pa.array(pieces["subject_ref"], pa.string(), from_pandas=True).num_chunks == 3
+    found = reconciled(pd.concat([holding.iloc[[n]] for n in range(3)], ignore_index=True), pieces)
+    states = dict(zip(found.states["subject_ref"], found.states["consent_state"], strict=True))
+    assert states == {"p1": "consented", "p2": "no_recorded_ground", "p3": "consented"}
+    assert found.nothing_stored == {"door": 1}
 
 
 def test_two_hundred_thousand_people_take_no_python_loop() -> None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from expectations.columns import CONSENTS
 from plugins.settings import ConsentSettings
+from plugins.stores import arrow_pages
 from plugins.stores.consents import RowProblem, read_consents
 from plugins.stores.records import StoreProblem
 
@@ -167,6 +168,33 @@ def test_a_registry_without_a_guardian_column_tells_guardians_by_the_kind(databa
     columns = {k: v for k, v in COLUMNS.items() if k != "guardian"}
     consents, _ = read(url=database.url, table="consents", columns=columns)
     assert [c["guardian"] for c in consents] == [False, True]
+
+
+def test_a_registry_without_a_primary_key_is_read_to_its_end(database, read):
+    table = registry_table()
+    keyless = sa.Table("consents", sa.MetaData(), *[sa.Column(c.name, c.type) for c in table.c])
+    database.fill(keyless, [row(n, granted_at="never" if n == 9 else "2026-03-01") for n in range(1, 3_001)])
+    consents, problems = read(url=database.url, table="consents")
+    assert len(consents) == 2_999
+    assert [problem.reason for problem in problems] == ["granted_at is no time"]
+
+
+def test_a_dropped_connection_is_taken_up_at_the_page_it_broke(database, read, monkeypatch):
+    monkeypatch.setattr(arrow_pages, "PAGE_ROWS", 1_000)
+    monkeypatch.setattr("plugins.stores.retry.PAUSES_SECONDS", (0, 0))
+    database.fill(registry_table(), [row(n) for n in range(1, 2_502)])
+    broken: list[int] = []
+    real = sa.Connection.execute
+
+    def execute(self: sa.Connection, statement: Any, *args: Any, **more: Any) -> Any:
+        if "f_subject" in str(statement) and " >= " in str(statement) and not broken:
+            broken.append(1)
+            raise sa.exc.OperationalError("", {}, Exception("server closed the connection"), None, True)
+        return real(self, statement, *args, **more)
+
+    monkeypatch.setattr(sa.Connection, "execute", execute)
+    consents, problems = read(url=database.url, table="consents")
+    assert (len(consents), problems, broken) == (2_501, [], [1])
 
 
 def test_a_long_registry_is_read_to_its_end(database, read):

@@ -14,11 +14,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from expectations.columns import SUBJECTS
+from expectations.columns import CONSENTS, SUBJECTS
+from expectations.consent import no_grounds, reconcile
+from expectations.policy import load_policy
+from plugins.evidence import frame_of
 from plugins.keys import Keyring
 from plugins.settings import DatabaseSettings
 from plugins.stores import arrow_pages
@@ -161,6 +165,17 @@ def test_a_person_with_several_rows_is_one_subject_stored_since_the_first(databa
     assert found.num_rows == 700
     assert set(found["stored_at"].to_pylist()) == {datetime(2026, 1, 1, 16, 0, tzinfo=UTC)}
     assert len({o.uri for o in store.list()}) == 2_100
+
+
+def test_two_ids_that_read_the_same_stay_two_rows_and_their_consent_is_ambiguous(database, open_store, keyring):
+    database.fill(people(), [person(1, person_id="42"), person(2, person_id=" 42"), person(3, person_id="43")])
+    found = table_of(open_store(MAPPED))
+    assert found["subject_ref"].to_pylist().count(keyring.pseudonym("person", "42")) == 2
+    given = {"subject_ref": found["subject_ref"].unique().to_pylist(), "purpose": "access_control", "kind": "separate"}
+    registry = pd.DataFrame(given).assign(guardian=False).reindex(columns=CONSENTS.names)
+    policy = load_policy("cn-draft-2023")
+    states = reconcile(frame_of(found), registry, no_grounds(), policy, date(2026, 3, 15), "UTC").states
+    assert sorted(states["consent_state"]) == ["ambiguous", "consented"]
 
 
 def test_rows_that_their_key_does_not_tell_apart_are_refused_with_advice(database, open_store):

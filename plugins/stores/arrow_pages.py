@@ -1,9 +1,10 @@
-"""Reads what a statement selects column by column: from PostgreSQL by COPY, from other databases by cursor."""
+"""Reads rows of databases column by column: tables in pages by their key, anything else by a cursor of the server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -19,19 +20,6 @@ PAGE_ROWS = 50_000
 
 # Types whose text is not what their value is written as elsewhere: 42.00 and 42 are one id, \x5031 are two bytes.
 _NUMBERS, _BYTES = {700, 701, 1700}, {17}  # float4, float8, numeric; bytea (pg_type.dat of PostgreSQL)
-
-
-def column_pages(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[list[Cells]]:
-    """Read the rows of a statement in pages of at most 50,000, each as its columns in order.
-
-    From PostgreSQL every value comes as text (binary arrays), from others as its driver gives it.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: it cannot be read to its end.
-    """
-    if connection.dialect.name == "postgresql":
-        return _copied(connection, statement)
-    return _fetched(connection, statement)
 
 
 def keyset_pages(
@@ -53,12 +41,19 @@ def keyset_pages(
     after: list[Any] | None = None
     while True:
         statement = whole.where(behind(key, after)) if after else whole
-        pages = database.attempt(lambda connection, s=statement: list(column_pages(connection, s)), where)  # type: ignore[misc]
+        pages = database.attempt(lambda connection, s=statement: list(_page(connection, s)), where)  # type: ignore[misc]
         for page in pages:
             yield page[len(key) :]
             after = [_plain(cells[-1]) for cells in page[: len(key)]]
         if sum(len(page[0]) for page in pages) < PAGE_ROWS:
             return
+
+
+def _page(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[list[Cells]]:
+    """Read one page: from PostgreSQL as text (binary arrays), from others as their drivers give it."""
+    if connection.dialect.name == "postgresql":
+        return _copied(connection, statement)
+    return streamed_pages(connection, statement)
 
 
 def _plain(cell: Any) -> Any:
@@ -67,7 +62,12 @@ def _plain(cell: Any) -> Any:
     return value.decode() if isinstance(value, bytes) and hasattr(cell, "as_py") else value
 
 
-def _fetched(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[list[Cells]]:
+def streamed_pages(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[list[Cells]]:
+    """Read what a statement selects by a cursor of the server, page by page; each fetch has the time of a statement.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: it cannot be read to its end.
+    """
     result = connection.execution_options(stream_results=True, max_row_buffer=PAGE_ROWS).execute(statement)
     for rows in result.partitions(PAGE_ROWS):
         yield [list(column) for column in zip(*rows, strict=True)]
@@ -83,31 +83,26 @@ def _copied(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[li
     sql, values = str(compiled), dict(compiled.params)
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.cursor() as cursor:
-            with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", values) as copy:
-                rows: list[bytes] = []
-                for row in copy:  # the server sends each row by itself
-                    rows.append(bytes(row))
-                    if len(rows) == PAGE_ROWS:
-                        yield _parsed(rows, kinds)
-                        rows = []
-            if rows:
-                yield _parsed(rows, kinds)
+        with driver.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", values) as copy:
+            rows = iter(copy)  # the server sends each row by itself
+            while part := list(islice(rows, PAGE_ROWS)):
+                yield _parsed(b"".join(part), kinds)
         return
     except psycopg.Error as error:
         problem = sa.exc.DBAPIError.instance(sql, None, error, psycopg.Error, hide_parameters=True)
     raise problem
 
 
-def _parsed(rows: list[bytes], kinds: list[int]) -> list[Cells]:
+def _parsed(rows: bytes, kinds: list[int]) -> list[Cells]:
     import pyarrow as pa
     import pyarrow.csv as pc
 
     names = [str(number) for number in range(len(kinds))]
+    quoted = b'"' in rows  # only a quoted value can hold a line break
     table = pc.read_csv(
-        pa.BufferReader(b"".join(rows)),
-        read_options=pc.ReadOptions(column_names=names, block_size=1 << 28, use_threads=False),
-        parse_options=pc.ParseOptions(newlines_in_values=True),
+        pa.BufferReader(rows),
+        read_options=pc.ReadOptions(column_names=names, block_size=1 << 28 if quoted else 1 << 20),
+        parse_options=pc.ParseOptions(newlines_in_values=quoted),
         convert_options=pc.ConvertOptions(
             column_types=dict.fromkeys(names, pa.binary()),
             null_values=[""],

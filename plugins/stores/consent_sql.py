@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from plugins.settings import ConsentSettings
-from plugins.stores.arrow_pages import column_pages
+from plugins.stores.arrow_pages import keyset_pages, streamed_pages
+from plugins.stores.cell_columns import Cells
 from plugins.stores.consent_rows import TIMES, Page, check_columns, mapping
 from plugins.stores.database import Database, say
 from plugins.stores.records import StoreProblem
@@ -22,7 +23,7 @@ _MYSQL_TIMESTAMP = 7  # the protocol's MYSQL_TYPE_TIMESTAMP: sent in the session
 
 
 def table_pages(registry: ConsentSettings, timezone: tzinfo, base: Path) -> Iterator[Page]:
-    """Read a table in the order of its primary key.
+    """Read a table in the order of its primary key, page by page; one without such a key in one go.
 
     Raises:
         StoreProblem: it cannot be read to its end.
@@ -31,9 +32,10 @@ def table_pages(registry: ConsentSettings, timezone: tzinfo, base: Path) -> Iter
     database = Database(registry.url, registry.conn_id, registry.name, base)
     view = database.view(table, list(names.values()))
     columns = [_selected(database, view.column(theirs), ours) for ours, theirs in names.items()]
-    statement = sa.select(*columns).order_by(*[view.column(name) for name in view.key])
-    zones = _zones(names, view.utc_columns, timezone)
-    return _pages(database, statement, list(names), zones, f"{registry.name}/{table}")
+    zones, where = _zones(names, view.utc_columns, timezone), f"{registry.name}/{table}"
+    if view.key:
+        return _numbered(keyset_pages(database, view, columns, where), list(names), zones)
+    return _numbered(_streamed(database, sa.select(*columns), where), list(names), zones)
 
 
 def query_pages(registry: ConsentSettings, timezone: tzinfo, base: Path) -> Iterator[Page]:
@@ -50,7 +52,7 @@ def query_pages(registry: ConsentSettings, timezone: tzinfo, base: Path) -> Iter
     columns = [_selected(database, sa.column(theirs), ours) for ours, theirs in names.items()]
     statement = sa.select(*columns).select_from(source)
     zones = _zones(names, [name for name, in_utc in found.items() if in_utc], timezone)
-    return _pages(database, statement, list(names), zones, registry.name)
+    return _numbered(_streamed(database, statement, registry.name), list(names), zones)
 
 
 def _selected(database: Database, column: sa.ColumnClause[Any], ours: str) -> sa.ColumnElement[Any]:
@@ -79,16 +81,18 @@ def _zones(
     return {name: UTC if names.get(name) in utc_columns else timezone for name in TIMES}
 
 
-def _pages(
-    database: Database, statement: sa.Select[Any], names: Sequence[str], zones: Mapping[str, tzinfo], where: str
-) -> Iterator[Page]:
+def _numbered(pages: Iterable[list[Cells]], names: Sequence[str], zones: Mapping[str, tzinfo]) -> Iterator[Page]:
     number = 1
+    for columns in pages:
+        rows = len(columns[0])
+        yield Page(range(number, number + rows), dict(zip(names, columns, strict=True)), zones, {})
+        number += rows
+
+
+def _streamed(database: Database, statement: sa.Select[Any], where: str) -> Iterator[list[Cells]]:
     try:
         with database.reading() as connection:
-            for columns in column_pages(connection, statement):
-                rows = len(columns[0])
-                yield Page(range(number, number + rows), dict(zip(names, columns, strict=True)), zones, {})
-                number += rows
+            yield from streamed_pages(connection, statement)
         return
     except exc.SQLAlchemyError as error:
         problem = StoreProblem(where, say(error))
