@@ -112,7 +112,7 @@ class Belief:
         return float(np.interp(share, below - self.weights[order] / 2, self.people[order]))
 
 
-def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, sampled: bool) -> Belief:
+def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, sampling: float) -> Belief:
     """Weigh the guesses.
 
     Args:
@@ -120,7 +120,7 @@ def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, s
         whole: the likelihood at all levels: it tells the guesses apart.
         strange: see ``strangeness_of``.
         faces: there are.
-        sampled: whether only a sample of them was compared.
+        sampling: see ``sizes.sampling_error``.
     """
     likely = whole.likelihood - whole.likelihood.max()
     doubt = _doubt(likely, strange, faces)
@@ -129,7 +129,7 @@ def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, s
     opened = _weights(likely, _opened(strange), min(faces, _OPEN.faces / (1 + _LOOSER * beyond)))
     trusted, possible = _without_lost(fine, faces, _CALIBRATED), _without_lost(fine, faces, _OPEN)
     centre, other = float((trusting * trusted.mean(axis=0)).sum()), float((opened * possible.mean(axis=0)).sum())
-    error = math.hypot(_CALIBRATED.unexplained, _SAMPLING / math.exp(centre / 2), 0.01 if sampled else 0.0)
+    error = math.hypot(_CALIBRATED.unexplained, _SAMPLING / math.exp(centre / 2), sampling)
     values = [
         trusted[..., None] + error * _NORMAL,
         possible[..., None] + math.hypot(error, _OPEN.unexplained) * _NORMAL,

@@ -24,10 +24,11 @@ Hashes = NDArray[np.uint64]
 # Strangers that a face has above each strictness, on average; the first tells people with very many faces.
 _STRANGERS = (30.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 _LARGEST_RATE, _LEAST_RATE = 0.02, 1e-9
-SAMPLE = 20_000
+# So many comparisons are made, if they do not compare all with all, for a sample of so many faces at least.
+COMPARISONS, LEAST_SAMPLE = 300_000_000, 2000
 # Of a face with more look-alikes than that, every second, fourth, ... is kept and speaks for the others.
 MOST_KEPT = 2048
-_ROWS, _COLUMNS = 64, 16_384  # one tile of comparisons: 4 MB
+_ROWS, _COLUMNS = 256, 8192  # one tile of comparisons: 8 MB
 _PAIRS = 50_000  # single pairs compared at once: 2 x 25 MB of vectors
 # The fast product of two matrices rounds differently in other shapes; pairs so near the floor are compared again.
 _ROUNDING = np.float32(1e-3)
@@ -113,10 +114,12 @@ def strictness_at(rates: Floats, profile: Profile) -> Floats:
 
 
 def sampled(hashes: Hashes) -> Labels:
-    """Choose the faces to compare with all others, by their least hashes: (S,) int64, rising; all up to ``SAMPLE``."""
-    if len(hashes) <= SAMPLE:
-        return np.arange(len(hashes))
-    return np.sort(np.argpartition(hashes, SAMPLE)[:SAMPLE]).astype(np.int64)
+    """Choose the faces to compare with all others, by their least hashes: (S,) int64, rising; all of up to 17,320."""
+    total = len(hashes)
+    size = max(LEAST_SAMPLE, COMPARISONS // max(total, 1))
+    if total <= size:
+        return np.arange(total)
+    return np.sort(np.argpartition(hashes, size)[:size]).astype(np.int64)
 
 
 def look_alikes(queries: Faces, faces: Faces, halvings: Labels) -> Pairs:

@@ -33,7 +33,8 @@ def found(night: Comparison) -> tuple[bytes, ...]:
 @pytest.fixture(params=["every face is asked about", "a sample is asked about"])
 def _sample(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param.startswith("a sample"):
-        monkeypatch.setattr(lookalikes, "SAMPLE", 300)
+        monkeypatch.setattr(lookalikes, "COMPARISONS", 90_000)
+        monkeypatch.setattr(lookalikes, "LEAST_SAMPLE", 300)
 
 
 pytestmark = pytest.mark.usefixtures("_sample")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import identities, lookalikes
+from detectors import lookalikes
 from detectors.identities import METHOD, count_people
 from detectors.profile import shipped
 from detectors.records import PeopleCount
@@ -74,8 +74,8 @@ def test_the_sample_of_a_large_collection_says_what_all_of_it_says(monkeypatch: 
     sizes = [1] * 500 + [3] * 300
     faces = faces_of(sizes, seed=9)
     full = count(faces)
-    for module in (lookalikes, identities):
-        monkeypatch.setattr(module, "SAMPLE", 300)
+    monkeypatch.setattr(lookalikes, "COMPARISONS", 90_000)
+    monkeypatch.setattr(lookalikes, "LEAST_SAMPLE", 300)
     sampled = count(faces)
     assert sampled != full
     assert sampled.low <= len(sizes) <= sampled.high

@@ -135,7 +135,8 @@ def test_levels_rise_and_hold_as_many_strangers_as_they_say(total: int) -> None:
 
 
 def test_a_sample_is_taken_of_large_collections_only_and_hardly_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookalikes, "SAMPLE", 50)
+    monkeypatch.setattr(lookalikes, "COMPARISONS", 2500)
+    monkeypatch.setattr(lookalikes, "LEAST_SAMPLE", 50)
     hashes = np.random.default_rng(0).integers(0, 2**64, 1010, np.uint64)
     assert sampled(hashes[:50]).tolist() == list(range(50))
     sample, later = sampled(hashes[:1000]), sampled(hashes)
