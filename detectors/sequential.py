@@ -59,10 +59,11 @@ _TILT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look back: after how many objects, and with what chance of a wrong answer."""
+    """A look back: after how many objects, and with what chance of saying either wrongly; 0: it is not said then."""
 
     objects: int
-    error: float
+    above: float
+    below: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,10 +93,16 @@ class Part:
         return max(FACES_AT_MOST, 2 * int(self.faces.max(initial=0)))
 
 
-def plan_looks(objects: int, error: float) -> tuple[Look, ...]:
+def plan_looks(objects: int, limit: int, error: float) -> tuple[Look, ...]:
     """Lay down when to look back, at ever twice as many objects; all looks together err with ``error`` at most.
 
-    They share it in equal parts, since their number is known beforehand.
+    Only one of the two answers can be wrong, so each has the whole ``error`` to itself. The looks at which it may be
+    given share it in equal parts, since they are known beforehand: "above" where more than ``limit`` objects are read.
+
+    Args:
+        objects: how many there are.
+        limit: the number of people that matters.
+        error: of each answer.
     """
     sizes = []
     size = FIRST_LOOK
@@ -103,7 +110,8 @@ def plan_looks(objects: int, error: float) -> tuple[Look, ...]:
         sizes.append(size)
         size *= 2
     sizes.append(objects)
-    return tuple(Look(size, error / len(sizes)) for size in sizes)
+    large = [size for size in sizes if size > limit or size == objects]
+    return tuple(Look(n, error / len(large) if n in large else 0.0, error / len(sizes)) for n in sizes)
 
 
 def unseen_people(part: Part, people_high: int, lone_high: int, limit: int, error: float) -> int:

@@ -3,10 +3,10 @@
 A verdict is wrong with a chance of at most 1 % over all the looks together (``detectors.sequential`` has the schedule,
 the bounds and their sources). It is ``above`` when the fewest people of the part read, now or at an earlier look, cross
 the threshold, since the whole has no fewer; ``below`` when the most people of the part read, together with the most
-that may be in the rest beside them, do not. Only one of the two can be wrong, so each has the whole chance of a look
-for itself: ``above`` for the lower end of the interval of people, ``below`` a quarter for its upper end, a quarter for
-how many people have one face only, and half for what is in the rest. An end is exceeded with half of the chance that
-the interval misses the truth: an interval at 1 - 2e has a lower end that is wrong with a chance of e.
+that may be in the rest beside them, do not. Of the chance that a look has for either answer, ``above`` takes all for
+the lower end of the interval of people, ``below`` a quarter for its upper end, a quarter for how many people have one
+face only, and half for what is in the rest. An end is exceeded with half of the chance that the interval misses the
+truth: an interval at 1 - 2e has a lower end that is wrong with a chance of e.
 
 None of this is surer than the head-count's own interval, at the confidence that is asked of it.
 """
@@ -91,10 +91,10 @@ def decide(
         tell: is told each look.
     """
     low = 0
-    for number, look in enumerate(plan_looks(objects, ERROR), 1):
+    for number, look in enumerate(plan_looks(objects, threshold.first_crossing, ERROR), 1):
         decision = _judge(read_up_to(look.objects), look, number, threshold, low)
         tell(decision)
-        low = decision.low
+        low = decision.low if look.above else low
         if decision.verdict != "undetermined":
             break
     return decision
@@ -103,13 +103,16 @@ def decide(
 def _judge(reading: Reading, look: Look, number: int, threshold: Threshold, known: int) -> Decision:
     """Judge at one look; that the whole has ``known`` people at least was found before."""
     part = reading.part
-    people = reading.count(1 - 2 * look.error)
+    people = reading.count(1 - 2 * (look.above or look.below))
     low = max(known, people.low)
-    high = max(low, _most_in_whole(people, part, threshold, look.error))
+    high = max(low, _most_in_whole(people, part, threshold, look.below))
     if part.read < part.objects and threshold.verdict(low, high) != "undetermined":
         # The upper end shares the error with the bounds of the rest. Counting is dear: more surely only if it matters.
-        high = max(high, _most_in_whole(reading.count(1 - look.error / 2), part, threshold, look.error))
-    return Decision(threshold.verdict(low, high), people, low, high, part, number)
+        high = max(high, _most_in_whole(reading.count(1 - look.below / 2), part, threshold, look.below))
+    verdict = threshold.verdict(low, high)
+    if verdict == "above" and not look.above:
+        verdict = "undetermined"
+    return Decision(verdict, people, low, high, part, number)
 
 
 def _most_in_whole(people: PeopleCount, part: Part, threshold: Threshold, error: float) -> int:

@@ -179,7 +179,9 @@ def test_looking_often_is_paid_for() -> None:
             errs = rng.random() < (1 - confidence_of(confidence)) / 2
             return PeopleCount(*[5000 if errs else 900] * 3, confidence, "")
 
-        parts = {look.objects: Part(40_000, np.ones(look.objects, np.int64)) for look in plan_looks(40_000, ERROR)}
+        parts = {
+            look.objects: Part(40_000, np.ones(look.objects, np.int64)) for look in plan_looks(40_000, 1001, ERROR)
+        }
         stops = [decide(40_000, lambda size: Reading(parts[size], count), more_than(1000)) for _ in range(orders)]
         return float(np.mean([stop.verdict == "above" for stop in stops]))
 
@@ -194,16 +196,28 @@ def test_what_an_earlier_look_found_stays_found() -> None:
         low = next(lows)
         return Reading(Part(3000, np.ones(size, np.int64)), lambda asked: PeopleCount(low, 3000, 3000, asked, ""))
 
-    stop = decide(3000, read_up_to, more_than(2500))
+    stop = decide(3000, read_up_to, more_than(400))
     assert (stop.verdict, stop.people.low, stop.low, stop.looks) == ("undetermined", 100, 300, 4)
 
 
+@pytest.mark.parametrize("limit", [1, 600, 10_001])
 @pytest.mark.parametrize("objects", [0, 1, 512, 513, 13_233, 1_000_000])
-def test_looks_grow_to_the_whole_and_share_one_error(objects: int) -> None:
-    looks = plan_looks(objects, 0.01)
+def test_looks_grow_to_the_whole_and_share_one_error(objects: int, limit: int) -> None:
+    looks = plan_looks(objects, limit, 0.01)
     assert looks[-1].objects == objects
     assert all(a.objects * 2 == b.objects for a, b in pairwise(looks[:-1]))
-    assert sum(look.error for look in looks) == pytest.approx(0.01)
+    assert sum(look.below for look in looks) == pytest.approx(0.01) == sum(look.above for look in looks)
+    assert all(look.above == 0 for look in looks[:-1] if look.objects <= limit)
+
+
+def test_above_is_not_said_of_fewer_objects_than_people_it_takes() -> None:
+    """Nobody paid for the chance to be wrong there: a picture has about one face."""
+
+    def read_up_to(size: int) -> Reading:
+        return Reading(Part(3000, np.full(size, 9)), lambda asked: PeopleCount(4000, 4000, 4000, asked, ""))
+
+    stop = decide(3000, read_up_to, more_than(600))
+    assert (stop.verdict, stop.part.read, stop.low) == ("above", 1024, 4000)
 
 
 # -- the bounds --------------------------------------------------------------------------------------------------------
