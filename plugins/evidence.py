@@ -160,18 +160,19 @@ class Evidence:
         read = json.loads(self.read_bytes(relative))
         return Fragment(read["files"], read["notes"])
 
-    def fragments(self, folder: str) -> dict[str, Fragment]:
-        """Read all fragments of a folder, by name."""
+    def fragments(self, folder: str, start: str = "") -> dict[str, Fragment]:
+        """Read the fragments of a folder whose names begin so, by name."""
         found = {}
         for name in self.names(folder):
-            if name.endswith(".json"):
+            if name.startswith(start) and name.endswith(".json"):
                 found[name.removesuffix(".json")] = self.load_fragment(f"{folder}/{name}")
         return found
 
-    def parts(self) -> dict[str, Fragment]:
-        """Give the looked-at parts that no commit has taken in yet."""
+    def parts(self, chunk: str = "") -> dict[str, Fragment]:
+        """Give the looked-at parts, of one chunk or of all, that no commit has taken in yet."""
         taken = {n for c in self.commits() for n in c.fragment.notes.get("parts", [])}
-        return {name: part for name, part in self.fragments("pending/parts").items() if name not in taken}
+        found = self.fragments("pending/parts", chunk)
+        return {name: part for name, part in found.items() if name not in taken}
 
     def pending(self, folder: str) -> Pending:
         """Give what a commit of the run with this folder would publish now."""
@@ -219,6 +220,18 @@ class Evidence:
             chosen.append(extra.files.get(name, []))
         paths = _newest(chosen) if name in SNAPSHOTS else list(dict.fromkeys(p for group in chosen for p in group))
         return self._read_paths(name, paths, columns)
+
+    def paths(self, name: str, store: str, extra: Fragment | None = None) -> list[str]:
+        """Give the paths of all committed writings of a table for one store, ``extra`` behind them, oldest first."""
+        groups = [*(c.fragment for c in self.commits()), *([extra] if extra else [])]
+        partition = f"store={safe_name(store)}"
+        found = dict.fromkeys(path for group in groups for path in group.files.get(name, []))
+        return [path for path in found if path.split("/")[1] == partition]
+
+    def arrow(self, name: str, path: str, columns: list[str]) -> pa.Table:
+        """Read some columns of one file of a table."""
+        whole = _TABLES[name].arrow_schema()
+        return self._read_file(path, pa.schema([whole.field(column) for column in columns]))
 
     def latest(self, name: str, store: str) -> list[str]:
         """Give the paths of the newest committed writing of a snapshot table for one store."""

@@ -94,11 +94,12 @@ class Run:
         """Open a database's tables."""
         return TableStore(holding, self.keyring, self.settings.folder, self.settings.controller.zone)
 
-    def templates(self, holding: DatabaseSettings) -> tuple[list[str], NDArray[np.float32]]:
+    def templates(self, holding: DatabaseSettings) -> tuple[list[str | None], NDArray[np.float32]]:
         """Read a database's templates of own make: biometric data, never kept.
 
         Returns:
-            ``subject_ref`` of n people, and their (n, D) float32 unit vectors.
+            ``subject_ref`` of the people of n templates (None where one is filed under nobody), and their (n, D)
+            float32 unit vectors.
         """
         pages = list(self.database(holding).templates(self.dimension))
         refs = [ref for page, _ in pages for ref in page]

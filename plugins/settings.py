@@ -178,7 +178,7 @@ class TableSettings(_Frozen):
 
     table: Text
     key: Columns | None = None
-    person_id: Text = "person_id"
+    person_id: Text | None = "person_id"
     id_namespace: Text = "person"
     image_blob: Text | None = None
     image_path: Text | None = None
@@ -195,7 +195,7 @@ class TableSettings(_Frozen):
     @property
     def key_columns(self) -> tuple[str, ...]:
         """The columns that tell one row from every other; the person's id when nothing else is said."""
-        return self.key or (self.person_id,)
+        return self.key or ((self.person_id,) if self.person_id else ())
 
     @model_validator(mode="after")
     def _holds_faces(self) -> Self:

@@ -181,7 +181,7 @@ def test_a_registry_without_a_primary_key_is_read_to_its_end(database, read):
 
 def test_a_dropped_connection_is_taken_up_at_the_page_it_broke(database, read, monkeypatch):
     monkeypatch.setattr(arrow_pages, "PAGE_ROWS", 1_000)
-    monkeypatch.setattr("plugins.stores.retry.PAUSES_SECONDS", (0, 0))
+    monkeypatch.setattr("plugins.stores.database.RESTART_SECONDS", (0, 0))
     database.fill(registry_table(), [row(n) for n in range(1, 2_502)])
     broken: list[int] = []
     real = sa.Connection.execute

@@ -473,11 +473,21 @@ def test_pictures_named_by_rows_are_found_under_their_root(database, open_store,
 
 
 def test_paths_without_a_root_are_taken_from_the_settings_folder_or_as_they_are(database, open_store, tmp_path):
-    (tmp_path / "1.jpg").write_bytes(PHOTO)
-    rows = [{"person_id": 1, "file": "1.jpg"}, {"person_id": 2, "file": str(tmp_path / "1.jpg")}]
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / name).write_bytes(PHOTO)
+    rows = [{"person_id": 1, "file": "1.jpg"}, {"person_id": 2, "file": str(tmp_path / "2.jpg")}]
     database.fill(with_paths(), rows)
     store = open_store({"table": "badges", "image_path": "file"})
     assert [store.read(o) for o in store.list()] == [PHOTO, PHOTO]
+
+
+def test_a_picture_that_several_rows_name_is_listed_once_under_the_first(database, open_store, tmp_path, keyring):
+    (tmp_path / "1.jpg").write_bytes(PHOTO)
+    rows = [{"person_id": n, "file": path} for n, path in enumerate(["1.jpg", "./1.jpg", str(tmp_path / "1.jpg")])]
+    database.fill(with_paths(), rows)
+    store = open_store({"table": "badges", "image_path": "file"})
+    for _ in range(2):
+        assert [o.subject_ref for o in store.list()] == [keyring.pseudonym("person", "0")]
 
 
 # -- templates ---------------------------------------------------------------------------------------------------------
@@ -541,7 +551,10 @@ def test_templates_of_other_make_are_only_counted(database, open_store):
         {**MAPPED, "template_encoder": "acme-v2"}, {**MAPPED, "table": "visitors", "template_encoder": "acme-v2"}
     )
     assert list(store.templates()) == []
-    assert store.foreign_templates() == {"acme-v2": 6}
+    assert [(t.encoder, t.templates, t.template_people, t.is_foreign) for t in store.tallies()] == [
+        ("acme-v2", 3, 3, True),
+        ("acme-v2", 4, 4, True),
+    ]
 
 
 # -- what only one of the servers has ----------------------------------------------------------------------------------

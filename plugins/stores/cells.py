@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 _LAST_SECOND = 100_000_000_000
 # How databases write "never" and "none" where a time should stand.
 _NO_TIME = {"", "null", "none", "infinity", "0000-00-00", "0000-00-00 00:00:00"}
+_BRACES = str.maketrans("{}", "[]")
 _YES = {"1", "true", "t", "yes", "y", "是"}
 _NO = {"0", "false", "f", "no", "n", "否", ""}
 
@@ -52,7 +53,7 @@ def _to_time(value: Any) -> datetime | None:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         seconds = float(value)
         return datetime.fromtimestamp(seconds / 1000 if abs(seconds) > _LAST_SECOND else seconds, UTC)
-    text = _text(value).strip()
+    text = to_text(value).strip()
     if text.lower() in _NO_TIME:
         return None
     if len(text) >= 9 and text.lstrip("-").replace(".", "", 1).isdigit():
@@ -89,7 +90,7 @@ def to_flag(value: Any) -> bool | None:
         return value == b"\x01"  # MariaDB's BIT(1)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = _text(value).strip().lower()
+    text = to_text(value).strip().lower()
     if text in _YES:
         return True
     if text in _NO:
@@ -107,13 +108,15 @@ def to_person(value: Any) -> str | None:
         return None
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         value = int(value)
-    text = _text(value).strip()
+    text = to_text(value).strip()
     # Bytes that are no text arrive as surrogates: they are spelt out, so that different ids stay different.
     return text.encode("utf-8", "backslashreplace").decode() or None
 
 
 def to_bytes(value: Any) -> bytes:
     """Give a stored picture as bytes; a text column holds it in base64, with or without ``data:image/...;base64,``."""
+    if hasattr(value, "read"):
+        value = value.read()  # a large object of Oracle's driver
     if isinstance(value, str):
         body = value.partition(";base64,")[2] or value
         try:
@@ -127,7 +130,7 @@ def to_vector(value: Any, encoding: Literal["float32", "float64", "json"], dim: 
     """Read a face template and bring it to unit length.
 
     Args:
-        value: little-endian floats, or a JSON list of numbers.
+        value: little-endian floats, or a list of numbers as JSON, pgvector and arrays of PostgreSQL write it.
         encoding: which of them.
         dim: how many numbers there must be.
 
@@ -139,7 +142,7 @@ def to_vector(value: Any, encoding: Literal["float32", "float64", "json"], dim: 
     """
     try:
         if encoding == "json":
-            vector = np.array(json.loads(_text(value)), dtype=np.float64)
+            vector = np.array(json.loads(to_text(value).translate(_BRACES)), dtype=np.float64)
         else:
             vector = np.frombuffer(to_bytes(value), dtype="<f4" if encoding == "float32" else "<f8").astype(np.float64)
     except (ValueError, TypeError, RecursionError):
@@ -154,7 +157,8 @@ def to_vector(value: Any, encoding: Literal["float32", "float64", "json"], dim: 
     return (vector / norm).astype(np.float32)
 
 
-def _text(value: Any) -> str:
+def to_text(value: Any) -> str:
+    """Give a value as text; bytes that are no text become surrogates."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "surrogateescape")
     return str(value)

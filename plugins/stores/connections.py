@@ -17,7 +17,7 @@ from plugins.stores.scrubbing import remember, remember_all
 
 # Extras of an Airflow connection that the drivers above understand; others are meant for Airflow's own hooks.
 _DRIVER_EXTRAS = re.compile(
-    r"ssl(mode|rootcert|cert|key|_ca|_cert|_key|_verify_\w+)?|connect_timeout|charset|target_session_attrs"
+    r"ssl(mode|rootcert|cert|key|_ca|_cert|_key|_verify_\w+)?|connect_timeout|charset|target_session_attrs|service_name"
 )
 
 

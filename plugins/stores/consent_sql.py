@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from plugins.settings import ConsentSettings
-from plugins.stores.arrow_pages import keyset_pages, streamed_pages
+from plugins.stores.arrow_pages import Query, keyset_pages, streamed_pages
 from plugins.stores.cell_columns import Cells
 from plugins.stores.consent_rows import TIMES, Page, check_columns, mapping
 from plugins.stores.database import Database, say
@@ -34,7 +34,8 @@ def table_pages(registry: ConsentSettings, timezone: tzinfo, base: Path) -> Iter
     columns = [_selected(database, view.column(theirs), ours) for ours, theirs in names.items()]
     zones, where = _zones(names, view.utc_columns, timezone), f"{registry.name}/{table}"
     if view.key:
-        return _numbered(keyset_pages(database, view, columns, where), list(names), zones)
+        pages = (page[len(view.key) :] for page in keyset_pages(database, Query(view, columns, where)))
+        return _numbered(pages, list(names), zones)
     return _numbered(_streamed(database, sa.select(*columns), where), list(names), zones)
 
 

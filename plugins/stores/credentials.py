@@ -13,19 +13,12 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from plugins.stores.connections import lookup, sqlalchemy_url, storage_options, storage_place
+from plugins.stores.dialects import driver_of
 from plugins.stores.records import StoreProblem
 from plugins.stores.scrubbing import Secret, redact, remember, remember_all, scrub
 
 __all__ = ["Secret", "database_url", "expand", "redact", "remember", "scrub", "storage"]
 
-# The only drivers that are installed and that the read-only transactions are written for.
-DRIVERS = {
-    "sqlite": "sqlite",
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
-}
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -55,15 +48,14 @@ def database_url(url: str | None, conn_id: str | None, where: str, base: Path) -
         base: folder of the settings file.
 
     Raises:
-        StoreProblem: not a URL, not a supported database, an unset variable or an unknown connection.
+        StoreProblem: not a URL, not a supported database, no driver for it, an unset variable or an unknown connection.
     """
     made = _url_of_text(expand(url, where), where) if url else sqlalchemy_url(lookup(conn_id or "", where))
     name = made.drivername.partition("+")[0]
-    if name not in DRIVERS:
-        raise StoreProblem(where, f"{name!r} is not a supported database; allowed: {', '.join(sorted(DRIVERS))}")
+    driver = driver_of(name, where)
     remember(made.password)
     remember_all(made.query)
-    made = made.set(drivername=DRIVERS[name])
+    made = made.set(drivername=driver)
     return Secret(_read_only_file(made, where, base) if name == "sqlite" else made)
 
 

@@ -1,4 +1,4 @@
-"""Reads databases without ever writing: read-only transactions, checked names, keyset pages, errors without data.
+"""Reads databases without ever writing: read-only transactions, checked names, errors without data.
 
 Values come as the driver gives them, not through SQLAlchemy's types: one cell that is not what its column says must
 not lose the page it stands on (SQLite lets anything stand anywhere).
@@ -6,7 +6,6 @@ not lose the page it stands on (SQLite lets anything stand anywhere).
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 import weakref
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from plugins.stores import dialects
 from plugins.stores.credentials import database_url, scrub
 from plugins.stores.records import StoreProblem
 from plugins.stores.retry import attempt
@@ -25,22 +25,26 @@ from plugins.stores.tableview import TableView, find_view
 
 T = TypeVar("T")
 
-# A page takes milliseconds with an index on its key, and a scan of the table without one.
-STATEMENT_SECONDS = 300
-CONNECT_SECONDS = 10
-PAGE_ROWS = 2000
+# Pauses between tries: a database that recovers from a crash answers again after some seconds.
+RESTART_SECONDS = (0.5, 2.0, 8.0)
 
 # What drivers say when the server is away, restarting or busy. A refused password is not among them: trying it again
 # could lock the account.
 _PASSING = re.compile(
     r"refused|timed out|timeout expired|starting up|shutting down|server closed|lost connection|can't connect"
-    r"|gone away|too many (clients|connections)|reset by peer|no route|is locked|deadlock",
+    r"|gone away|too many (clients|connections)|reset by peer|no route|is locked|deadlock|recovery mode"
+    r"|not yet accepting|is the server running|terminating connection|DPY-(4011|6005)|\b2000[2369]\b",
     re.IGNORECASE,
 )
+
+_BROKEN = re.compile("[\udc80-\udcff]")
 
 
 class Database:
     """One database, opened for reading.
+
+    A server that is away is waited for once; until it answers again each further question gets one try, and none for
+    as long as the last one took, so that a night with a dead server comes to its end.
 
     Args:
         url: SQLAlchemy URL, see ``credentials.database_url``.
@@ -64,11 +68,9 @@ class Database:
         self.name, self._pause = name, pause
         made = database_url(url, conn_id, name, base).reveal()
         self.dialect = made.get_backend_name()
-        # hide_parameters: a key of a row is a person's id, and SQLAlchemy would print it with a failing statement.
-        arguments = _CONNECT_ARGUMENTS[self.dialect]
-        self._engine = sa.create_engine(made, hide_parameters=True, connect_args=arguments, pool_pre_ping=True)
-        if self.dialect == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+        self._engine = dialects.make_engine(made)
+        self._away: StoreProblem | None = None
+        self._again_at, self._took = 0.0, 0.0
         weakref.finalize(self, self._engine.dispose)
 
     def __repr__(self) -> str:
@@ -78,38 +80,41 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """Open a transaction in which the server refuses every change."""
         with self._engine.connect() as connection:
-            for statement in self._opening(connection):
+            dialects.renew_deadline(connection)
+            for statement in dialects.opening(connection):
                 connection.exec_driver_sql(statement)
             yield connection
             connection.rollback()
 
-    def _opening(self, connection: sa.Connection) -> list[str]:
-        if self.dialect == "postgresql":
-            return [
-                "SET TRANSACTION READ ONLY",
-                f"SET LOCAL statement_timeout = {STATEMENT_SECONDS * 1000}",
-                "SET LOCAL TimeZone = 'UTC'",
-                "SET LOCAL DateStyle = 'ISO'",
-            ]
-        if self.dialect in {"mysql", "mariadb"}:
-            limit = f"max_statement_time = {STATEMENT_SECONDS}"
-            if not getattr(connection.dialect, "is_mariadb", False):
-                limit = f"max_execution_time = {STATEMENT_SECONDS * 1000}"
-            return [f"SET SESSION {limit}", "SET SESSION time_zone = '+00:00'", "START TRANSACTION READ ONLY"]
-        return []  # SQLite's file is opened with mode=ro, and the connection is query_only
-
     def attempt(self, what: Callable[[sa.Connection], T], where: str) -> T:
-        """Do something in a read-only transaction, up to three times when the connection breaks.
+        """Do something in a read-only transaction, up to four times when the connection breaks.
 
         Raises:
             StoreProblem: it failed; says ``where`` and why, without values and credentials.
         """
+        if self._away and time.monotonic() < self._again_at:
+            raise StoreProblem(where, self._away.why, retry=True)
+        try:
+            done = attempt(
+                lambda: self._once(what),
+                lambda error: StoreProblem(where, say(error), retry=_may_pass(error)),
+                self._pause,
+                () if self._away else RESTART_SECONDS,
+            )
+        except StoreProblem as problem:
+            self._away = problem if problem.retry else None
+            self._again_at = time.monotonic() + self._took
+            raise
+        self._away = None
+        return done
 
-        def once() -> T:
+    def _once(self, what: Callable[[sa.Connection], T]) -> T:
+        started = time.monotonic()
+        try:
             with self.reading() as connection:
                 return what(connection)
-
-        return attempt(once, lambda error: StoreProblem(where, say(error), retry=_may_pass(error)), self._pause)
+        finally:
+            self._took = time.monotonic() - started
 
     def view(self, table: str, columns: Sequence[str], key: tuple[str, ...] = ()) -> TableView:
         """Find a table and columns in the database; ``key`` is what the settings say tells its rows apart.
@@ -122,84 +127,17 @@ class Database:
         where = f"{self.name}/{table}"
         return self.attempt(lambda connection: find_view(connection, table, [*columns, *key], key, where), where)
 
-    def pages(
-        self, view: TableView, columns: Sequence[sa.ColumnElement[Any]], where: str, only: Sequence[Any] = ()
-    ) -> Iterator[Sequence[sa.Row[Any]]]:
-        """Read a table in pages of 2,000 rows in the order of its key, each page in its own transaction.
-
-        Args:
-            view: the table.
-            columns: what to select; the key's columns are put before them in every row.
-            where: for error texts.
-            only: conditions on the rows.
-
-        Raises:
-            StoreProblem: a page cannot be read.
-        """
-        key = [view.column(name) for name in view.key]
-        base = sa.select(*key, *columns).where(*[k.is_not(None) for k in key], *only).order_by(*key).limit(PAGE_ROWS)
-        after: list[Any] | None = None
-        while True:
-            statement = base.where(behind(key, after)) if after else base
-            rows = self.attempt(lambda connection, s=statement: connection.execute(s).fetchall(), where)  # type: ignore[misc]
-            if rows:
-                yield rows
-                after = list(rows[-1][: len(key)])
-            if len(rows) < PAGE_ROWS:
-                return
-
-    def stream(self, view: TableView, columns: Sequence[sa.ColumnElement[Any]], where: str) -> Iterator[sa.Row[Any]]:
-        """Read a table in one go, in the order of its key, without holding it in memory.
-
-        Raises:
-            StoreProblem: it cannot be read to its end.
-        """
-        key = [view.column(name) for name in view.key]
-        try:
-            with self.reading() as connection:
-                options = {"stream_results": True, "yield_per": PAGE_ROWS}
-                yield from connection.execution_options(**options).execute(sa.select(*columns).order_by(*key))
-        except exc.SQLAlchemyError as error:
-            problem = StoreProblem(where, say(error), retry=_may_pass(error))
-        else:
-            return
-        raise problem
-
     def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Select a time in a form that survives any value: PostgreSQL's driver gives up on ``infinity``."""
-        return sa.cast(column, sa.Text) if self.dialect == "postgresql" else column
+        """Select a time in a form that survives any value."""
+        return dialects.as_text(self.dialect, column)
 
     def size_of(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
         """Give the expression for the bytes of a cell."""
-        return sa.func.length(column) if self.dialect == "sqlite" else sa.func.octet_length(column)
+        return dialects.size_of(self.dialect, column)
 
-    def digest_of(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Give the expression for a digest of a cell, made where the cell is: MD5, since all three servers know it.
-
-        It tells a changed cell from an unchanged one; it guards nothing. NULL where the server knows none.
-        """
-        return sa.func.md5(column) if self.dialect in _CONNECT_ARGUMENTS else sa.null()
-
-
-_CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "sqlite": {"timeout": CONNECT_SECONDS},
-    "postgresql": {"connect_timeout": CONNECT_SECONDS, "application_name": "facewarden"},
-    "mysql": {"connect_timeout": CONNECT_SECONDS, "read_timeout": STATEMENT_SECONDS + 30, "charset": "utf8mb4"},
-    "mariadb": {"connect_timeout": CONNECT_SECONDS, "read_timeout": STATEMENT_SECONDS + 30, "charset": "utf8mb4"},
-}
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    connection.execute("PRAGMA query_only = ON").close()
-    connection.create_function("md5", 1, _md5, deterministic=True)
-
-
-def _md5(cell: str | bytes | None) -> str | None:
-    if cell is None:
-        return None
-    content = cell.encode("utf-8", "surrogateescape") if isinstance(cell, str) else cell
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+    def digest_of(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any] | None:
+        """Give the expression for a digest of a cell; None where the database makes none."""
+        return dialects.digest_of(self.dialect, column)
 
 
 def behind(key: list[sa.ColumnClause[Any]], after: list[Any]) -> sa.ColumnElement[bool]:
@@ -209,8 +147,12 @@ def behind(key: list[sa.ColumnClause[Any]], after: list[Any]) -> sa.ColumnElemen
     return sa.and_(key[0] >= last[0], sa.or_(*steps))
 
 
-def typeless(value: Any) -> sa.BindParameter[Any]:
+def typeless(value: Any) -> sa.ColumnElement[Any]:
     """Hand a value to the driver as it is: a type that SQLAlchemy guessed would be cast to, and ``uuid`` is no text."""
+    if isinstance(value, str) and not value.isascii() and _BROKEN.search(value):
+        # Text that is no UTF-8 came with surrogates; SQLite takes it back as bytes that are called a text.
+        raw = sa.bindparam(None, value.encode("utf-8", "surrogateescape"), type_=sa.types.NullType(), unique=True)
+        return sa.cast(raw, sa.Text)
     return sa.bindparam(None, value, type_=sa.types.NullType(), unique=True)
 
 
@@ -223,6 +165,8 @@ def say(error: Exception) -> str:
         return f"cannot be read ({type(error).__name__})"
     cause = error.orig
     if isinstance(error, exc.OperationalError | exc.ProgrammingError | exc.InterfaceError | exc.NotSupportedError):
+        if str(cause) == "interrupted":  # by SQLite's own deadline
+            return f"cannot be read: a statement took more than {dialects.STATEMENT_SECONDS} seconds"
         lines = scrub(cause.args[-1] if cause.args else type(cause).__name__).strip().splitlines()
         return f"cannot be read: {' '.join(lines[:1])[:200]}"
     # The texts of the others (a value out of range, a value of a wrong form) quote the value.

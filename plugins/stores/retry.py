@@ -14,19 +14,23 @@ PAUSES_SECONDS = (0.5, 2.0)
 
 
 def attempt(
-    what: Callable[[], T], problem_of: Callable[[Exception], StoreProblem], pause: Callable[[float], object]
+    what: Callable[[], T],
+    problem_of: Callable[[Exception], StoreProblem],
+    pause: Callable[[float], object],
+    pauses: tuple[float, ...] = PAUSES_SECONDS,
 ) -> T:
-    """Do something up to three times.
+    """Do something once, and once more after each pause while trying again may help.
 
     Args:
         what: does it.
         problem_of: puts a driver's error into words; its ``retry`` says whether another try may help.
         pause: sleeps.
+        pauses: seconds each.
 
     Raises:
         StoreProblem: it failed. The driver's error is not chained to it: it may hold credentials or people's data.
     """
-    for seconds in (*PAUSES_SECONDS, None):
+    for seconds in (*pauses, None):
         try:
             return what()
         except MemoryError:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from expectations.columns import SUBJECTS
 from plugins.settings import TableSettings
-from plugins.stores.arrow_pages import keyset_pages
-from plugins.stores.cell_columns import Cells, Flaws, days, flags, people, times
-from plugins.stores.consent_rows import pseudonym_column
+from plugins.stores.cell_columns import Cells, days, flags
 from plugins.stores.table_rows import TableRows
 
 if TYPE_CHECKING:
@@ -28,6 +24,8 @@ def subject_batches(rows: TableRows, table: TableSettings) -> Iterator[pa.Record
     Raises:
         StoreProblem: it cannot be read to its end.
     """
+    if table.person_id is None:
+        return
     fields = {
         "person": rows.field(table, table.person_id),
         "image": _present(rows, table, (table.image_blob, table.image_path)),
@@ -37,9 +35,8 @@ def subject_batches(rows: TableRows, table: TableSettings) -> Iterator[pa.Record
         "born_on": rows.field(table, table.born_on),
         "minor": rows.field(table, table.minor),
     }
-    columns = [column.label(f"f_{name}") for name, column in fields.items()]
-    for page in keyset_pages(rows.database, rows.view(table), columns, rows.where(table)):
-        yield from _subjects(rows, table, dict(zip(fields, page, strict=True)))
+    for page in rows.pages(table, fields):
+        yield from _subjects(rows, table, page.cells)
 
 
 def merged(batches: Iterable[pa.RecordBatch]) -> pa.Table:
@@ -62,20 +59,18 @@ def _subjects(rows: TableRows, table: TableSettings, cells: Mapping[str, Cells])
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names = people(cells["person"])
-    rows.note(table, f"{table.person_id} is missing", names.null_count)
+    refs = rows.refs(table, cells["person"])
+    rows.note(table, f"{table.person_id} is missing", refs.null_count)
     known = {
-        "subject_ref": names,
-        "stored_at": _times(rows, table, table.stored_at, cells["stored_at"]),
-        "last_interaction_at": _times(rows, table, table.last_interaction_at, cells["last_interaction_at"]),
-        "born_on": _noted(rows, table, table.born_on, days(cells["born_on"])),
-        "minor": _noted(rows, table, table.minor, flags(cells["minor"])),
+        "subject_ref": refs,
+        "stored_at": rows.times(table, table.stored_at, cells["stored_at"]),
+        "last_interaction_at": rows.times(table, table.last_interaction_at, cells["last_interaction_at"]),
+        "born_on": rows.noted(table, table.born_on, days(cells["born_on"])),
+        "minor": rows.noted(table, table.minor, flags(cells["minor"])),
         "image": pc.fill_null(flags(cells["image"])[0], False),
         "template": pc.fill_null(flags(cells["template"])[0], False),
     }
-    page = pa.RecordBatch.from_pydict(known).filter(names.is_valid())
-    refs = pseudonym_column(page["subject_ref"], table.id_namespace, rows.keyring)
-    page = page.set_column(page.schema.get_field_index("subject_ref"), "subject_ref", refs)
+    page = pa.RecordBatch.from_pydict(known).filter(refs.is_valid())
     held = {"image": page["image"], "template": page["template"]}
     held["attribute"] = pc.invert(pc.or_(page["image"], page["template"]))
     said = {"store": rows.settings.name, "table": table.table, "purpose": rows.settings.purpose}
@@ -94,18 +89,8 @@ def _whole(part: pa.RecordBatch, said: Mapping[str, str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=schema.names).cast(schema)
 
 
-def _times(rows: TableRows, table: TableSettings, column: str | None, cells: Cells) -> pa.Array:
-    zone = UTC if column in rows.view(table).utc_columns else rows.timezone
-    return _noted(rows, table, column, times(cells, zone))
-
-
-def _noted(rows: TableRows, table: TableSettings, column: str | None, read: tuple[pa.Array, Flaws]) -> pa.Array:
-    """Count the cells of a column that could not be read; they are read as none."""
-    for why, count in Counter(read[1].values()).items():
-        rows.note(table, f"{column} {why}", count)
-    return read[0]
-
-
-def _present(rows: TableRows, table: TableSettings, names: Iterable[str | None]) -> sa.ColumnElement[bool]:
+def _present(rows: TableRows, table: TableSettings, names: Iterable[str | None]) -> sa.ColumnElement[Any]:
+    """Select 1 where one of some columns is filled; not every database can select a condition itself."""
     given = [rows.field(table, name).is_not(None) for name in names if name]
-    return sa.or_(*given) if given else sa.false()
+    no: sa.ColumnElement[Any] = sa.literal_column("0")
+    return sa.case((sa.or_(*given), sa.literal_column("1")), else_=no) if given else no

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -12,13 +15,29 @@ import sqlalchemy as sa
 
 from plugins.keys import KeyProblem
 from plugins.settings import StoreSettings, TableSettings
-from plugins.stores.cells import to_bytes
+from plugins.stores.arrow_pages import plain
+from plugins.stores.cells import to_bytes, to_text
 from plugins.stores.database import typeless
 from plugins.stores.objects import ObjectStore
 from plugins.stores.records import StoredObject, StoreProblem
-from plugins.stores.table_rows import Row, TableRows
+from plugins.stores.table_rows import Key, Page, TableRows
 
 _SCHEME = "row:"
+# A picture of 200 megapixels is smaller as a JPEG; servers and their drivers hold a value several times over.
+MAX_CELL_BYTES = 128 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Filed:
+    """What a row says of its picture: the pseudonym of whom it is filed under, and since when it is stored, UTC."""
+
+    ref: str | None
+    at: datetime | None
+
+    @property
+    def mark(self) -> str:
+        """Give what changes when this does: the picture then belongs to somebody else, or to another day."""
+        return hashlib.blake2b(f"{self.ref}\x1f{self.at}".encode(), digest_size=4).hexdigest()
 
 
 class TablePictures:
@@ -27,63 +46,103 @@ class TablePictures:
     def __init__(self, rows: TableRows) -> None:
         self._rows = rows
         self._roots: dict[str, ObjectStore] = {}
+        self._named: set[bytes] = set()
+
+    def every(self) -> Iterator[StoredObject]:
+        """Locate the pictures of all tables; a table that fails is noted, and the next one follows."""
+        self._named.clear()
+        return self._rows.every(self.of_table)
 
     def of_table(self, table: TableSettings) -> Iterator[StoredObject]:
         """Locate the pictures of one table in the order of its key, opening none.
 
+        A row that the server cannot give comes with ``skip``; of rows that name the same file the first counts.
+
         Raises:
             StoreProblem: the table cannot be read to its end.
         """
-        rows = self._rows
-        blob = rows.field(table, table.image_blob)
-        # Where no column says when a row changed, its content has to.
-        digest = rows.database.digest_of(blob) if table.image_blob and not table.updated_at else sa.null()
-        fields = {
-            "f_person": rows.field(table, table.person_id),
-            "f_size": rows.database.size_of(blob) if table.image_blob else sa.null(),
-            "f_digest": digest,
-            "f_path": rows.field(table, table.image_path),
-            "f_stored": rows.time_field(table, table.stored_at),
-            "f_updated": rows.time_field(table, table.updated_at),
-        }
+        rows, broken = self._rows, list[Key]()
         named = [rows.field(table, name).is_not(None) for name in (table.image_blob, table.image_path) if name]
         if not named:
             return
-        for page in rows.pages(table, fields, [sa.or_(*named)]):
-            for row in page:
-                if row.f_size is not None:
-                    yield self._in_row(table, row)
-                if row.f_path:
-                    yield self._at_path(table, row)
+        fields = {
+            "person": rows.field(table, table.person_id),
+            "size": rows.database.size_of(rows.field(table, table.image_blob)) if table.image_blob else sa.null(),
+            "digest": self._digest(table),
+            "path": rows.field(table, table.image_path),
+            "stored": rows.time_field(table, table.stored_at),
+            "updated": rows.time_field(table, table.updated_at),
+        }
+        heavy = table.image_blob is not None
+        for page in rows.pages(table, fields, [sa.or_(*named)], broken.append, heavy):
+            yield from self._located(table, page)
+            yield from self._unreadable(table, broken)
+        yield from self._unreadable(table, broken)
 
-    def _in_row(self, table: TableSettings, row: Row) -> StoredObject:
-        stored = self._rows.time(table, table.stored_at, row.f_stored)
-        updated = self._rows.time(table, table.updated_at, row.f_updated)
-        changed = updated or stored
-        key = list(row[: len(self._rows.view(table).key)])
-        place = (self._rows.settings.name, table.table, str(table.image_blob))
-        return StoredObject(
-            store=self._rows.settings.name,
-            uri=_SCHEME + "/".join([*[quote(part, safe="") for part in place], self._rows.keyring.token(_pack(key))]),
-            version=f"{row.f_size}-{row.f_digest or (changed.isoformat() if changed else 0)}",
-            size_bytes=int(row.f_size),
-            modified_at=updated,
-            subject_ref=self._rows.ref(table, row.f_person),
-            row_at=stored,
-        )
+    def _digest(self, table: TableSettings) -> sa.ColumnElement[Any]:
+        """Select a digest of the picture where no column says when the row changed: its content has to.
 
-    def _at_path(self, table: TableSettings, row: Row) -> StoredObject:
-        found = self._root(table).locate(str(row.f_path), anywhere=table.image_root is None)
-        return StoredObject(
-            store=found.store,
-            uri=found.uri,
-            version=found.version,
-            size_bytes=found.size_bytes,
-            modified_at=found.modified_at,
-            subject_ref=self._rows.ref(table, row.f_person),
-            row_at=self._rows.time(table, table.stored_at, row.f_stored),
-            skip=found.skip,
-        )
+        Raises:
+            StoreProblem: the database makes none.
+        """
+        if not table.image_blob:
+            return sa.null()
+        rows, blob = self._rows, self._rows.field(table, table.image_blob)
+        digest = rows.database.digest_of(blob)
+        if digest is None:
+            if table.updated_at:
+                return sa.null()
+            why = "this kind of database makes no digest of a picture; name the column of the last change: `updated_at`"
+            raise StoreProblem(rows.where(table), why)
+        due = [rows.database.size_of(blob) <= MAX_CELL_BYTES]  # a larger one is refused whatever it holds
+        if table.updated_at:
+            due.append(rows.field(table, table.updated_at).is_(None))
+        return sa.case((sa.and_(*due), digest))
+
+    def _located(self, table: TableSettings, page: Page) -> Iterator[StoredObject]:
+        rows, cells = self._rows, page.cells
+        refs = rows.refs(table, cells["person"]).to_pylist()
+        stored = rows.times(table, table.stored_at, cells["stored"]).to_pylist()
+        updated = rows.times(table, table.updated_at, cells["updated"]).to_pylist()
+        sizes, digests, paths = (plain(cells[name]) for name in ("size", "digest", "path"))
+        for n, key in enumerate(page.keys):
+            filed = _Filed(refs[n], stored[n])
+            if sizes[n] is not None:
+                changed = digests[n] or (updated[n].isoformat() if updated[n] else 0)
+                yield StoredObject(
+                    store=rows.settings.name,
+                    uri=self._uri(table, key),
+                    version=f"{sizes[n]}-{changed}-{filed.mark}",
+                    size_bytes=int(sizes[n]),
+                    modified_at=updated[n],
+                    subject_ref=filed.ref,
+                    row_at=filed.at,
+                )
+            if paths[n]:
+                try:
+                    yield from self._at_path(table, to_text(paths[n]), filed)
+                except StoreProblem as problem:
+                    if problem.retry:
+                        raise
+                    yield from self._unreadable(table, [key])
+
+    def _unreadable(self, table: TableSettings, keys: list[Key]) -> Iterator[StoredObject]:
+        for key in keys:
+            yield StoredObject(self._rows.settings.name, self._uri(table, key), "", -1, skip="unreadable")
+        keys.clear()
+
+    def _uri(self, table: TableSettings, key: Key) -> str:
+        place = (self._rows.settings.name, table.table, str(table.image_blob or table.image_path))
+        return _SCHEME + "/".join([*[quote(part, safe="") for part in place], self._rows.keyring.token(_pack(key))])
+
+    def _at_path(self, table: TableSettings, path: str, filed: _Filed) -> Iterator[StoredObject]:
+        found = self._root(table).locate(path, anywhere=table.image_root is None)
+        known = hashlib.blake2b(found.uri.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        if known in self._named:
+            return
+        self._named.add(known)
+        version = f"{found.version}-{filed.mark}"
+        yield replace(found, version=version, subject_ref=filed.ref, row_at=filed.at)
 
     def read(self, obj: StoredObject, max_bytes: int) -> bytes:
         """Read one picture.
@@ -92,7 +151,7 @@ class TablePictures:
             StoreProblem: it is gone, too large, or cannot be read.
         """
         if obj.uri.startswith(_SCHEME):
-            return self._read_row(obj.uri, max_bytes)
+            return self._read_row(obj.uri, min(max_bytes, MAX_CELL_BYTES))
         roots = [self._root(table) for table in self._rows.settings.tables if table.image_path]
         if not roots:
             raise StoreProblem(
@@ -136,7 +195,7 @@ class TablePictures:
         return self._roots[table.table]
 
 
-def _pack(key: list[Any]) -> str:
+def _pack(key: Key) -> str:
     """Write a row's key as JSON; bytes as base64, and what else JSON does not know as the text databases take back."""
     packed = [{"b": b64encode(bytes(v)).decode()} if isinstance(v, bytes | memoryview) else v for v in key]
     return json.dumps(packed, default=str)

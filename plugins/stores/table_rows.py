@@ -1,26 +1,40 @@
-"""Rows of the tables that the settings name, read page by page and cell by cell; flaws are counted, not raised."""
+"""Rows of the tables that the settings name, read page by page and column by column; flaws are counted, not raised."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from plugins.keys import Keyring
 from plugins.settings import DatabaseSettings, TableSettings
-from plugins.stores.cells import to_person, to_utc
+from plugins.stores.arrow_pages import Query, keyset_pages, plain
+from plugins.stores.cell_columns import Cells, Flaws, people, times
+from plugins.stores.consent_rows import pseudonym_column
 from plugins.stores.database import Database
 from plugins.stores.records import StoreProblem
 from plugins.stores.tableview import TableView
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 T = TypeVar("T")
-Row = sa.Row[Any]
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a table: their keys, and their cells by what was asked for, a column each."""
+
+    keys: Sequence[Key]
+    cells: Mapping[str, Cells]
 
 
 class TableRows:
@@ -66,6 +80,10 @@ class TableRows:
         """
         if table.table not in self._views:
             view = self.database.view(table.table, _columns_of(table), table.key_columns)
+            if not view.key:
+                raise StoreProblem(
+                    self.where(table), "has no primary key; name columns that tell its rows apart: `key`"
+                )
             if view.keyless is not None:
                 count = sa.select(sa.func.count()).select_from(view.source).where(view.keyless)
                 lost = self.database.attempt(lambda c: c.execute(count).scalar_one(), self.where(table))
@@ -74,15 +92,36 @@ class TableRows:
         return self._views[table.table]
 
     def pages(
-        self, table: TableSettings, fields: Mapping[str, sa.ColumnElement[Any]], only: Sequence[Any] = ()
-    ) -> Iterator[Sequence[Row]]:
-        """Read a table page by page; ``fields`` names what each row gives, its key stands before them.
+        self,
+        table: TableSettings,
+        fields: Mapping[str, sa.ColumnElement[Any]],
+        only: Sequence[sa.ColumnElement[bool]] = (),
+        broken: Callable[[Key], None] | None = None,
+        heavy: bool = False,
+    ) -> Iterator[Page]:
+        """Read a table page by page; ``fields`` names what each row gives.
+
+        Args:
+            table: which.
+            fields: what to select, by name.
+            only: conditions on the rows.
+            broken: called with the key of a row that the server cannot give; it is counted as bad in any case.
+            heavy: whether the fields cost the server the content of pictures or templates.
 
         Raises:
-            StoreProblem: a page cannot be read.
+            StoreProblem: the table cannot be read to its end.
         """
-        columns = [column.label(name) for name, column in fields.items()]
-        return self.database.pages(self.view(table), columns, self.where(table), only)
+
+        def note(key: list[Any]) -> None:
+            self.note(table, "cannot be read")
+            if broken:
+                broken(tuple(key))
+
+        view, columns = self.view(table), [column.label(f"f_{name}") for name, column in fields.items()]
+        width = len(view.key)
+        for page in keyset_pages(self.database, Query(view, columns, self.where(table), only, heavy), note):
+            keys = list(zip(*map(plain, page[:width]), strict=True))
+            yield Page(keys, dict(zip(fields, page[width:], strict=True)))
 
     def field(self, table: TableSettings, column: str | None) -> sa.ColumnElement[Any]:
         """Select a column as it is; NULL when the settings name none."""
@@ -92,23 +131,24 @@ class TableRows:
         """Select a column that holds times or days."""
         return self.database.as_text(self.field(table, column)) if column else sa.null()
 
-    def time(self, table: TableSettings, column: str | None, value: Any) -> datetime | None:
-        """Read a time into UTC; a value that is no time is counted as bad and read as none."""
-        tz = UTC if column in self.view(table).utc_columns else self.timezone
-        return self.cell(table, column, value, lambda v: to_utc(v, tz))
+    def times(self, table: TableSettings, column: str | None, cells: Cells) -> pa.Array:
+        """Read times into UTC; what is no time is counted as bad and read as none."""
+        return self.noted(table, column, times(cells, UTC if column in self.view(table).utc_columns else self.timezone))
 
-    def cell(self, table: TableSettings, column: str | None, value: Any, reader: Callable[[Any], T | None]) -> T | None:
-        """Read a value; one that ``reader`` refuses is counted as bad and read as none."""
-        try:
-            return reader(value)
-        except ValueError as error:
-            self.note(table, f"{column} {error}")
-            return None
+    def noted(self, table: TableSettings, column: str | None, read: tuple[pa.Array, Flaws]) -> pa.Array:
+        """Count the cells of a column that could not be read; they are read as none."""
+        for why, count in Counter(read[1].values()).items():
+            self.note(table, f"{column} {why}", count)
+        return read[0]
 
-    def ref(self, table: TableSettings, person: Any) -> str | None:
-        """Give the pseudonym of a row's person, None when the row names nobody."""
-        text = to_person(person)
-        return self.keyring.pseudonym(table.id_namespace, text) if text else None
+    def refs(self, table: TableSettings, cells: Cells) -> pa.Array:
+        """Give the pseudonyms of rows' people, null where a row names nobody."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        names = people(cells)
+        known = pseudonym_column(names.drop_null(), table.id_namespace, self.keyring)
+        return pc.replace_with_mask(pa.nulls(len(names), pa.string()), names.is_valid(), known)
 
     def note(self, table: TableSettings, flaw: str, rows: int = 1) -> None:
         """Count rows with a flaw."""

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from plugins.keys import Keyring
 from plugins.settings import DatabaseSettings, TableSettings
+from plugins.stores.arrow_pages import plain
 from plugins.stores.cells import to_vector
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.subject_columns import merged, subject_batches
 from plugins.stores.table_pictures import TablePictures
 from plugins.stores.table_rows import TableRows
+from plugins.stores.tallies import OWN, Tally, tally_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OWN = "own"
 # Length of the vectors of the shipped encoder (detectors/encoder.py).
 TEMPLATE_DIM = 128
 
@@ -78,7 +79,7 @@ class TableStore:
 
         A table that fails is noted in ``problems``: look there before taking what is not listed for gone.
         """
-        return self._rows.every(self._pictures.of_table)
+        return self._pictures.every()
 
     def list(self) -> Iterator[StoredObject]:
         """Locate every picture, like ``list_pictures``; at the end, tables that failed are raised.
@@ -116,54 +117,41 @@ class TableStore:
 
     # -- templates -----------------------------------------------------------------------------------------------------
 
-    def templates(self, dimension: int = TEMPLATE_DIM) -> Iterator[tuple[Sequence[str], NDArray[np.float32]]]:
+    def templates(self, dimension: int = TEMPLATE_DIM) -> Iterator[tuple[Sequence[str | None], NDArray[np.float32]]]:
         """Read the templates that this tool's encoder made; those that are none are counted in ``bad_templates``.
 
         Args:
             dimension: of the encoder's vectors; templates of another length are not its own.
 
         Yields:
-            ``subject_ref`` of n people and their (n, dimension) float32 unit vectors. Biometric data.
+            ``subject_ref`` of the people of n templates (None where one is filed under nobody), and their
+            (n, dimension) float32 unit vectors. Biometric data.
         """
         self.bad_templates.clear()
         return self._rows.every(partial(self._templates_of, dimension))
 
     def _templates_of(
         self, dimension: int, table: TableSettings
-    ) -> Iterator[tuple[Sequence[str], NDArray[np.float32]]]:
+    ) -> Iterator[tuple[Sequence[str | None], NDArray[np.float32]]]:
         if not table.template or table.template_encoder != OWN:
             return
         rows = self._rows
         held = rows.field(table, table.template)
-        fields = {"f_person": rows.field(table, table.person_id), "f_template": held}
-        for page in rows.pages(table, fields, [held.is_not(None)]):
+        fields = {"person": rows.field(table, table.person_id), "template": held}
+        for page in rows.pages(table, fields, [held.is_not(None)], heavy=True):
             refs, vectors = [], []
-            for row in page:
+            people = rows.refs(table, page.cells["person"]).to_pylist()
+            for ref, cell in zip(people, plain(page.cells["template"]), strict=True):
                 try:
-                    vector = to_vector(row.f_template, table.template_encoding, dimension)
+                    vectors.append(to_vector(cell, table.template_encoding, dimension))
+                    refs.append(ref)
                 except ValueError as error:
                     self.bad_templates[str(error)] += 1
-                    continue
-                if ref := rows.ref(table, row.f_person):
-                    refs.append(ref)
-                    vectors.append(vector)
-                else:
-                    self.bad_templates[f"{table.person_id} is missing"] += 1
             if refs:
                 yield refs, np.stack(vectors)
 
-    def foreign_templates(self) -> dict[str, int]:
-        """Count the people with a template of another make, by encoder. They do not join the head-count by face."""
-        people: dict[str, set[str]] = {}
-        for encoder, ref in self._rows.every(self._foreign_of):
-            people.setdefault(encoder, set()).add(ref)
-        return {encoder: len(refs) for encoder, refs in sorted(people.items())}
+    # -- totals --------------------------------------------------------------------------------------------------------
 
-    def _foreign_of(self, table: TableSettings) -> Iterator[tuple[str, str]]:
-        if not table.template or table.template_encoder == OWN:
-            return
-        fields = {"f_person": self._rows.field(table, table.person_id)}
-        for page in self._rows.pages(table, fields, [self._rows.field(table, table.template).is_not(None)]):
-            for row in page:
-                if ref := self._rows.ref(table, row.f_person):
-                    yield table.template_encoder, ref
+    def tallies(self) -> Iterator[Tally]:
+        """Have the database count rows and different people, a tally for each table that it can count."""
+        return self._rows.every(partial(tally_of, self._rows))

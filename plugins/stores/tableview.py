@@ -22,6 +22,7 @@ class TableView:
         source: what to select from; its columns carry no types.
         key: columns that tell one row from every other, in the order to page by.
         utc_columns: columns whose times without a zone are in UTC (MariaDB's TIMESTAMP).
+        number_columns: columns of numbers, whatever they are written as.
         keyless: a condition for rows that no page will hold, because a part of their key is NULL; None when there
             can be none.
     """
@@ -29,6 +30,7 @@ class TableView:
     source: sa.TableClause
     key: tuple[str, ...]
     utc_columns: frozenset[str]
+    number_columns: frozenset[str]
     keyless: sa.ColumnElement[bool] | None
 
     def column(self, name: str) -> sa.ColumnClause[Any]:
@@ -56,7 +58,8 @@ def find_view(
     telling = _telling_key(connection, found, source, key, where)
     nullable = [source.c[name].is_(None) for name in telling if found.c[name].nullable]
     keyless = sa.or_(*nullable) if nullable else None
-    return TableView(source, telling, _utc_columns(connection, found), keyless)
+    numbers = frozenset(c.name for c in found.c if isinstance(c.type, sa.Integer | sa.Numeric))
+    return TableView(source, telling, _utc_columns(connection, found), numbers, keyless)
 
 
 def _utc_columns(connection: sa.Connection, found: sa.Table) -> frozenset[str]:
