@@ -18,7 +18,7 @@ from detectors.sizes import Guesses, Solution
 
 GRID = Guesses(
     mates=np.array([-5.5, -3.7, -2.75, -2.0, -1.5, -1.05, -0.74, -0.5, -0.3, -0.12, 0.09, 0.3, 0.55, 0.9, 1.5]),
-    strangers=np.array([-0.6, -0.3, 0.0, 0.3, 0.6, 1.0, 1.5, 2.0, 2.7]),
+    strangers=np.array([-0.6, -0.3, 0.0, 0.3, 0.6, 1.0, 1.5, 2.0, 2.7, 3.5, 4.5]),
 )
 """In standard deviations of the mates' cosines, and in units of ``sizes.more_alike``."""
 
@@ -41,15 +41,17 @@ class _Reading:
 # With the calibrated reading half of LFW's people came out 0.6 % too many, with a standard deviation of 2.1 %.
 _CALIBRATED = _Reading((0.18, 0.18), (0.1, 0.3), 100, 0.01, (0.0, 0.004, 0.012))
 _OPEN = _Reading((-0.25, 1.0), (0.6, 0.9), 30, 0.12, (0.0, 0.015, 0.04))
-# Relative standard error for one person; falls with the root of the people.
-_SAMPLING = 0.15
+# Relative standard error for one person, which falls with the root of the people; and one person more or less.
+_SAMPLING, _ONE_PERSON = 0.15, 1.0
+# How alike a few people are is a matter of luck: a standard deviation of 1 up to so many, and it falls with the people.
+_FEW_PEOPLE = 25.0
 # Never quite sure of the calibration; and from where on, and how fast, misfit and strangeness speak against it.
 _DOUBT = 0.02
 _MISFIT_FACES, _MISFIT_FROM, _MISFIT_SLOPE = 300, 3.5, 0.4
 _STRANGE_FROM, _STRANGE_SLOPE = 1.6, 1.5
 # A collection further off than that opens the open reading more, by these factors for each unit; and by how much mates
-# are taken to be less alike where all faces are.
-_WIDER, _LOOSER, _DROP = 0.15, 0.3, 1.5
+# are taken to be less alike where all faces are; and where all are more alike, how unsure it is how much more.
+_WIDER, _LOOSER, _DROP, _RISE_ERROR = 0.15, 0.3, 1.5, 0.5
 _NORMAL = np.linspace(-4, 4, 17)
 _NORMAL_WEIGHTS = np.exp(-(_NORMAL**2) / 2) / np.exp(-(_NORMAL**2) / 2).sum()
 
@@ -62,13 +64,14 @@ class Strangeness:
         level: faces are more, or less, alike to strangers than usual.
         deviation: strangers differ less, or more, in likeness than usual.
         quality: there are more poor faces than usual.
-        drop: by how much faces are less alike to strangers than usual, in deviations of the mates' cosines.
+        rise: by how much faces are more alike to strangers than usual, in deviations of the mates' cosines; negative
+            where they are less alike.
     """
 
     level: float
     deviation: float
     quality: float
-    drop: float
+    rise: float
 
     @property
     def total(self) -> float:
@@ -84,7 +87,7 @@ def strangeness_of(scale: Scale, poor_share: float, profile: Profile) -> Strange
     level = higher / (usual.level_spread * (0.25 + 1.7 * few))
     deviation = (float(scale.deviation.mean()) / usual.deviation - 1) / (0.05 + 0.74 * few)
     poor = max(poor_share - 0.05, 0.0) / (0.1 + 0.5 * few)
-    return Strangeness(level, deviation, poor, max(-higher, 0.0) / profile.mates.spread)
+    return Strangeness(level, deviation, poor, higher / profile.mates.spread)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -125,11 +128,14 @@ def believe(fine: Solution, whole: Solution, strange: Strangeness, faces: int, s
     likely = whole.likelihood - whole.likelihood.max()
     doubt = _doubt(likely, strange, faces)
     beyond = max(strange.total - _STRANGE_FROM, 0.0)
-    trusting = _weights(likely, _CALIBRATED, min(faces, _CALIBRATED.faces))
-    opened = _weights(likely, _opened(strange), min(faces, _OPEN.faces / (1 + _LOOSER * beyond)))
+    roughly = _weights(likely, _CALIBRATED, min(faces, _CALIBRATED.faces))
+    luck = min(1.0, _FEW_PEOPLE / math.exp(float((roughly * np.log(np.maximum(fine.people, 1.0))).sum())))
+    trusting = _weights(likely, _with_luck(_CALIBRATED, luck), min(faces, _CALIBRATED.faces))
+    opened = _weights(likely, _with_luck(_opened(strange), luck), min(faces, _OPEN.faces / (1 + _LOOSER * beyond)))
     trusted, possible = _without_lost(fine, faces, _CALIBRATED), _without_lost(fine, faces, _OPEN)
     centre, other = float((trusting * trusted.mean(axis=0)).sum()), float((opened * possible.mean(axis=0)).sum())
-    error = math.hypot(_CALIBRATED.unexplained, _SAMPLING / math.exp(centre / 2), sampling)
+    few = _SAMPLING / math.exp(centre / 2), _ONE_PERSON / math.exp(centre)
+    error = math.hypot(_CALIBRATED.unexplained, *few, sampling)
     values = [
         trusted[..., None] + error * _NORMAL,
         possible[..., None] + math.hypot(error, _OPEN.unexplained) * _NORMAL,
@@ -158,10 +164,20 @@ def _without_lost(fine: Solution, faces: int, reading: _Reading) -> Floats:
 
 
 def _opened(strange: Strangeness) -> _Reading:
-    """Open the open reading further for a strange collection; where all are less alike, mates must be so too."""
+    """Open the open reading further for a strange collection.
+
+    Where all faces are less alike, mates must be so too; where all are more alike, strangers are.
+    """
     wider = 1 + _WIDER * max(strange.total - _STRANGE_FROM, 0.0)
-    mates = (_OPEN.mates[0] - _DROP * strange.drop, _OPEN.mates[1] * wider + strange.drop / 2)
-    return replace(_OPEN, mates=mates)
+    drop, rise = max(-strange.rise, 0.0), max(strange.rise, 0.0)
+    mates = (_OPEN.mates[0] - _DROP * drop, _OPEN.mates[1] * wider + drop / 2)
+    strangers = (_OPEN.strangers[0] + rise, math.hypot(_OPEN.strangers[1], _RISE_ERROR * rise))
+    return replace(_OPEN, mates=mates, strangers=strangers)
+
+
+def _with_luck(reading: _Reading, luck: float) -> _Reading:
+    """Be less sure of how alike the strangers are."""
+    return replace(reading, strangers=(reading.strangers[0], math.hypot(reading.strangers[1], luck)))
 
 
 def _doubt(likely: Floats, strange: Strangeness, faces: int) -> float:

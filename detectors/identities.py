@@ -25,7 +25,7 @@ from detectors.records import CurvePoint, PeopleCount, Sightings
 from detectors.sizes import Observed, Solution, concentrated, sampling_error, solve
 from detectors.tidy import TidyFaces, tidy
 
-METHOD = "look-alikes-4"
+METHOD = "look-alikes-5"
 """Changes whenever the same faces would give another count."""
 
 # Of every thousand pictures one may be a copy of another that is filed under a second name; LFW has four such pairs.
