@@ -52,6 +52,8 @@ No sample says what the largest picture of the rest holds, so this is an assumpt
 It is a mild one: a rest in which nothing large was ever met is still allowed dozens of pictures of this size.
 """
 
+# Fewer objects, for each person that it takes, could say "above" only if nearly every one showed somebody new.
+_ENOUGH = 1.25
 _MARKS = (0, 1, 2, 4, 8, 16, 32)
 # x of the formula above, fixed beforehand. Near 0 F counts by 1 and the slack explodes; 0.5 takes 1.27 F.
 _TILT = 0.5
@@ -97,7 +99,7 @@ def plan_looks(objects: int, limit: int, error: float) -> tuple[Look, ...]:
     """Lay down when to look back, at ever twice as many objects; all looks together err with ``error`` at most.
 
     Only one of the two answers can be wrong, so each has the whole ``error`` to itself. The looks at which it may be
-    given share it in equal parts, since they are known beforehand: "above" where more than ``limit`` objects are read.
+    given share it in equal parts, since they are known beforehand: "above" where enough objects are read for it.
 
     Args:
         objects: how many there are.
@@ -110,7 +112,7 @@ def plan_looks(objects: int, limit: int, error: float) -> tuple[Look, ...]:
         sizes.append(size)
         size *= 2
     sizes.append(objects)
-    large = [size for size in sizes if size > limit or size == objects]
+    large = [size for size in sizes if size >= _ENOUGH * limit or size == objects]
     return tuple(Look(n, error / len(large) if n in large else 0.0, error / len(sizes)) for n in sizes)
 
 

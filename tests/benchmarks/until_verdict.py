@@ -56,6 +56,7 @@ def figures(images: list[str], orders: int, faces: Path = FACES) -> Figures:
     wrong = sum(verdict == "below" for verdict, _ in above) + sum(verdict == "above" for verdict, _ in below)
     return {
         "until_verdict_above_share_max": max(share for _, share in above),
+        "until_verdict_above_within_a_third": sum(share <= 1 / 3 for _, share in above) / orders,
         "until_verdict_above_share_median": statistics.median(share for _, share in above),
         "until_verdict_below_share_median": statistics.median(share for _, share in below),
         "until_verdict_wrong_stops": wrong,
