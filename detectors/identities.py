@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.comparisons import Comparison, Earlier, compare
-from detectors.guesses import GRID, Belief, Strangeness, believe, strangeness_of
+from detectors.guesses import GRID, Belief, Strangeness, believe, fitting_error, strangeness_of
 from detectors.known import KnownShare, known_share
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount, Sightings
@@ -124,7 +124,7 @@ def _look(faces: TidyFaces, compared: Comparison, profile: Profile, confidence: 
     seen = _observed(compared, profile)
     whole, fine = solve(seen, profile, GRID, _FINE_LEVELS)
     strange = strangeness_of(compared.scale[compared.nobody], faces.poor, profile)
-    belief = believe(fine, whole, strange, total, sampling_error(seen))
+    belief = believe(fine, whole, strange, total, (sampling_error(seen), fitting_error(profile)))
     known = known_share(compared, faces.subjects[faces.subjects >= 0], belief, profile, confidence)
     lone = float((fine.lone * belief.guesses).sum())
     high = fine.lone[belief.guesses > (1 - confidence) / 20].max(initial=lone)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMES = ("look", "encode", "night", "people", "worse", "scale", "until-verdict", "discover", "consents")
+NAMES = ("look", "encode", "night", "people", "worse", "few", "scale", "until-verdict", "discover", "consents")
 OUT = Path("build/bench.json")
 
 
