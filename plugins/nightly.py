@@ -15,7 +15,7 @@ from plugins import tasks
 from plugins.pool import Tick, run_jobs, worker_count
 from plugins.request import RunRequest
 from plugins.run import Run
-from plugins.scan import ScanPlan, plan_scan
+from plugins.scan_plan import ScanPlan, plan_scan
 from plugins.stores.records import StoreProblem
 
 

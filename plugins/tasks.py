@@ -20,7 +20,8 @@ from plugins.publishing import publish_report, render_report
 from plugins.registers import read_registers
 from plugins.request import RunRequest
 from plugins.run import Run
-from plugins.scan import ScanPlan, plan_scan, scan_chunk
+from plugins.scan import scan_chunk
+from plugins.scan_plan import ScanPlan, plan_scan
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from plugins.evidence import Evidence
 from plugins.judge import RunIncomplete
 from plugins.request import RunRequest
 from plugins.run import Run
-from plugins.scan import plan_scan
+from plugins.scan_plan import plan_scan
 from tests.encoders import random_features, settings_of, write_encoder
 from tests.organisation import AS_OF, Organisation
 

@@ -1,0 +1,140 @@
+"""What the evidence says of the objects of one store that were looked at before, in some 60 bytes each.
+
+Addresses and versions are kept as hashes (BLAKE2b): a million rows of a table are known in 60 MB, however long their
+addresses are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.errors import Refusal
+from plugins.evidence import Fragment
+from plugins.run import Run
+from plugins.stores.records import StoredObject
+
+# What the store would not give tonight it may give tomorrow: these are looked at again although nothing changed.
+PASSING_REASONS = {"unreadable", "vanished", Refusal.TIMEOUT.value}
+_COLUMNS = ["uri", "version", "detector_key", "status", "reason", "faces", "captured_at"]
+_STATUSES = ("scanned", "unsupported", "quarantined", "skipped", "gone")
+_ROW = np.dtype(
+    [
+        ("uri", np.uint64, 2),
+        ("version", np.uint64),
+        ("captured_at", np.int64),  # microseconds since 1970, UTC; the least number where there is none
+        ("status", np.uint8),  # place in _STATUSES
+        ("is_open", bool),  # to be looked at again although nothing changed
+        ("is_fresh", bool),  # looked at by a run that no commit has taken in
+        ("at", np.int64),  # place among all rows of the store, the oldest first
+    ]
+)
+_NEVER = np.iinfo(np.int64).min
+
+
+class KnownObjects:
+    """The known objects of one store, each as it was last seen; ``find`` marks those that are there still."""
+
+    def __init__(self, run: Run, store: str) -> None:
+        parts = run.evidence.parts()
+        self._evidence = run.evidence
+        self._paths = run.evidence.paths("objects", store, sum(parts.values(), Fragment()))
+        held = run.vectors.parts()
+        rows, self._starts = [np.empty(0, _ROW)], [0]
+        for path in self._paths:
+            stem = path.rsplit("/", 1)[-1].removesuffix(".parquet")
+            table = run.evidence.arrow("objects", path, _COLUMNS)
+            rows.append(_rows(table, self._starts[-1], run.detector_key, stem in held, stem in parts))
+            self._starts.append(self._starts[-1] + len(table))
+        self._rows = _newest(np.concatenate(rows))
+        self._first = np.ascontiguousarray(self._rows["uri"][:, 0])
+        self._seen = np.zeros(len(self._rows), dtype=bool)
+
+    def find(self, found: StoredObject) -> Known | None:
+        """Give what is known of a listed object and mark it as there; None when nothing is."""
+        first, second = _hashes(found.uri)
+        at = int(np.searchsorted(self._first, np.uint64(first)))
+        while at < len(self._rows) and self._first[at] == first:
+            if self._rows["uri"][at, 1] == second:
+                self._seen[at] = True
+                return Known(self._rows[at])
+            at += 1
+        return None
+
+    def missing(self) -> int:
+        """Count the known objects that were not found."""
+        return int((~self._seen).sum())
+
+    def gone(self) -> Iterator[Sequence[str]]:
+        """Give the addresses of the known objects that were not found, in batches."""
+        places = np.sort(self._rows["at"][~self._seen])
+        for path, start, end in zip(self._paths, self._starts[:-1], self._starts[1:], strict=True):
+            inside = places[(places >= start) & (places < end)] - start
+            if len(inside):
+                yield self._evidence.arrow("objects", path, ["uri"])["uri"].take(pa.array(inside)).to_pylist()
+
+
+class Known:
+    """What is known of one object."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+
+    @cached_property
+    def status(self) -> str:
+        """How it ended."""
+        return _STATUSES[self._row["status"]]
+
+    @property
+    def captured_at(self) -> datetime | None:
+        """When it was taken, UTC."""
+        at = int(self._row["captured_at"])
+        return None if at == _NEVER else datetime.fromtimestamp(at / 1e6, UTC)
+
+    def verdict(self, version: str) -> str | None:
+        """Say how an object of this version that need not be looked at ended; None when it must be."""
+        if self._row["version"] != _hashes(version)[0] or (self._row["is_open"] and not self._row["is_fresh"]):
+            return None
+        if self._row["is_fresh"]:
+            return self.status  # looked at by a run that was cut short: this run takes it over
+        return "unchanged" if self.status == "scanned" else self.status
+
+
+def _rows(table: pa.Table, start: int, detector_key: str, held: bool, fresh: bool) -> NDArray[Any]:
+    """Make rows of one file's objects; ``held``: the vectors of its faces are there."""
+    rows = np.zeros(len(table), _ROW)
+    rows["uri"] = np.array([_hashes(uri) for uri in table["uri"].to_pylist()], np.uint64).reshape(-1, 2)
+    rows["version"] = [_hashes(version)[0] for version in table["version"].to_pylist()]
+    times = table["captured_at"].combine_chunks().cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    rows["captured_at"] = times.fill_null(_NEVER).to_numpy(zero_copy_only=False)
+    status = np.array(table["status"].to_pylist(), dtype=np.str_)
+    rows["status"] = [_STATUSES.index(word) for word in status]
+    other = np.array([key != detector_key for key in table["detector_key"].to_pylist()], dtype=bool)
+    reasons = np.array([reason in PASSING_REASONS for reason in table["reason"].to_pylist()], dtype=bool)
+    # Where the vectors of its faces have expired, an object is looked at again: the census needs them.
+    expired = (status == "scanned") & (table["faces"].to_numpy() > 0) & (not held)
+    rows["is_open"] = other | expired | (reasons & (not fresh))
+    rows["is_fresh"] = fresh & ~(other | expired)
+    rows["at"] = start + np.arange(len(table))
+    return rows
+
+
+def _newest(rows: NDArray[Any]) -> NDArray[Any]:
+    """Keep the last row of each object, without those that are gone, in the order of their hashes."""
+    order = np.lexsort((rows["at"], rows["uri"][:, 1], rows["uri"][:, 0]))
+    same = (rows["uri"][order[1:]] == rows["uri"][order[:-1]]).all(axis=1)
+    last = order[np.append(~same, True)] if len(order) else order
+    kept: NDArray[Any] = rows[last[rows["status"][last] != _STATUSES.index("gone")]]
+    return kept
+
+
+def _hashes(text: str) -> tuple[int, int]:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
