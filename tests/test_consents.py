@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -390,7 +390,6 @@ def test_a_file_of_json_lines_is_read_with_its_line_numbers(read, tmp_path, keyr
 
 
 def test_a_sheet_of_xlsx_is_read_with_the_row_numbers_it_shows(read, tmp_path, keyring):
-    openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     book.active.append(["nothing here"])
     sheet = book.create_sheet("Consents")
@@ -408,13 +407,6 @@ def test_a_sheet_of_xlsx_is_read_with_the_row_numbers_it_shows(read, tmp_path, k
     with pytest.raises(StoreProblem, match="has no sheet `Other`; there are Sheet, Consents"):
         read(path="consents.xlsx", sheet="Other")
     with pytest.raises(StoreProblem, match="has no column `person_id`"):
-        read(path="consents.xlsx")
-
-
-def test_without_its_package_xlsx_is_refused_with_advice(read, tmp_path, monkeypatch):
-    (tmp_path / "consents.xlsx").write_bytes(b"PK")
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(StoreProblem, match="needs the package openpyxl; install it, or save the sheet as CSV"):
         read(path="consents.xlsx")
 
 

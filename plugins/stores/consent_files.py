@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -131,21 +130,17 @@ def _line_rows(file: Any, seen: FieldsSeen) -> Iterator[Row]:
 
 
 def _sheet(registry: ConsentSettings, file: Any, zones: dict[str, tzinfo]) -> Iterator[Page]:
-    try:
-        openpyxl = import_module("openpyxl")
-    except ImportError:
-        raise StoreProblem(
-            registry.name, "XLSX needs the package openpyxl; install it, or save the sheet as CSV UTF-8"
-        ) from None
     names = mapping(registry.columns)
-    rows = _sheet_of(registry, file, openpyxl).iter_rows(values_only=True)
+    rows = _sheet_of(registry, file).iter_rows(values_only=True)
     header = [str(name).strip() if name is not None else "" for name in next(rows, ())]
     check_columns(registry, header)
     at = [header.index(theirs) for theirs in names.values()]
     yield from row_pages(list(names), _sheet_rows(rows, at), zones)
 
 
-def _sheet_of(registry: ConsentSettings, file: Any, openpyxl: Any) -> Any:
+def _sheet_of(registry: ConsentSettings, file: Any) -> Any:
+    import openpyxl
+
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except Exception:  # whatever a broken archive makes of the reader
