@@ -27,6 +27,9 @@ class ColumnClass(StrEnum):
     OTHER = "other"
 
 
+FACIAL = frozenset({ColumnClass.IMAGE_BLOB, ColumnClass.IMAGE_BASE64, ColumnClass.IMAGE_REF, ColumnClass.TEMPLATE})
+"""What is facial data itself; the other classes only stand beside it."""
+
 # A finding less sure than this is laid before the DPO. By how often such findings of the corpus are right: the rules
 # below give it only to evidence of one kind (a name without content, content without a telling name).
 UNDECIDED_BELOW = 0.7

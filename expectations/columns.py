@@ -115,6 +115,22 @@ SUBJECTS = Table(
     ),
 )
 
+COLUMNS = Table(
+    "columns",
+    "one column of a database as discovery read it",
+    (
+        Column("store", "text", "name of the database in the settings"),
+        Column("table", "text", "schema and table, or the table alone where the database has no schemas"),
+        Column("column", "text", "name of the column"),
+        Column("holds", "text", "what it holds: a class of discover.md"),
+        Column("confidence", "float64", "how sure that is, 0 to 1"),
+        Column("sure", "bool", "sure enough to go by; else a person should decide"),
+        Column("because", "text", "why, in words; no value of the column"),
+        Column("facial", "bool", "it holds or names pictures of people, or templates"),
+        Column("declared", "bool", "the settings name it as such, so that it is scanned and counted"),
+    ),
+)
+
 CONSENTS = Table(
     "consents",
     "one consent as the registry has it",
@@ -209,7 +225,7 @@ RUNS = Table(
     ),
 )
 
-TABLES = {t.name: t for t in (OBJECTS, FACES, SUBJECTS, CONSENTS, CENSUS, FINDINGS, RUNS)}
+TABLES = {t.name: t for t in (OBJECTS, FACES, SUBJECTS, COLUMNS, CONSENTS, CENSUS, FINDINGS, RUNS)}
 
 
 def columns_page() -> str:

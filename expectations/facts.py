@@ -37,6 +37,7 @@ NEEDED = {
         "bundled",
         "unlimited",
     ),
+    "columns": ("store", "table", "column", "holds", "confidence", "sure", "because", "facial", "declared"),
     "grounds": ("purpose", "store", "attested_on", "valid_until"),
     "census": ("scope", "people_low", "people_high"),
     "coverage": ("store", "seen", "scanned", "unchanged"),
@@ -59,6 +60,7 @@ class Facts:
         coverage: a row for each store: store, seen, scanned, unchanged, unsupported, quarantined, skipped.
         stores: a row for each store or database: store, kind (objects, database), zone, public_place (bool), purpose,
             owner, min_days, max_days (nullable). Stores found in the evidence only count as without purpose and limit.
+        columns: what the columns of the databases hold, evidence table ``columns``.
         grounds: other grounds than consent that were attested: purpose, store (empty for all), attested_on,
             valid_until (nullable).
         history: findings of earlier nights, evidence table ``findings``.
@@ -75,6 +77,7 @@ class Facts:
     census: pd.DataFrame
     coverage: pd.DataFrame
     stores: pd.DataFrame
+    columns: pd.DataFrame = field(default_factory=pd.DataFrame)
     grounds: pd.DataFrame = field(default_factory=pd.DataFrame)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     crossings: Mapping[str, date] = field(default_factory=dict)

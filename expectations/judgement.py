@@ -20,6 +20,7 @@ from expectations.policy import Policy, Verdict
 from expectations.retention import retention_clocks, retention_findings, retention_table
 from expectations.suite import STATE_CHECKS, run_gate
 from expectations.threshold import THRESHOLD_RULE, WARNING_RULE, filing_clocks, filing_findings, head_count, verdict_of
+from expectations.undeclared import undeclared_findings
 
 __all__ = ["Facts", "Judgement", "held_rows", "judge"]
 
@@ -77,6 +78,7 @@ def judge(facts: Facts, policy: Policy, as_of: date) -> Judgement:
         "head-count": filing_findings(filing, people, policy, as_of),
         "coverage": coverage_findings(shares, facts.coverage_floor, policy, as_of),
         "unlinked": _unlinked_part(unlinked, policy),
+        "columns": undeclared_findings(facts.columns),
     }
     registry = registry_rows(facts.consents)
     frames = {

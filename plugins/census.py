@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
@@ -12,6 +13,7 @@ from detectors.identities import recount_people
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount
 from expectations.columns import CENSUS
+from expectations.undeclared import undeclared_columns
 from plugins.comparisons import ComparisonStore
 from plugins.evidence import Fragment
 from plugins.run import Run
@@ -30,13 +32,20 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What one head-count speaks of: some stores, and the ids of the people whom these have on record."""
+    """What one head-count speaks of: some stores, and the ids of the people whom these have on record.
+
+    Attributes:
+        nameless: templates that are filed under nobody.
+        undeclared: facial columns that the settings do not name.
+    """
 
     kind: str
     name: str
     rows: pd.DataFrame
     enrolled: set[str]
     pictured: set[str]
+    nameless: int
+    undeclared: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +76,53 @@ def take_census(run: Run, so_far: Fragment) -> Census:
     profile = run.profile
     seen = gather(run, objects, faces, subjects)
     counter = _Counter(seen, profile, run.comparisons)
-    rows = [_row(run, scope, counter) for scope in _scopes(run, seen, faces, subjects)]
+    records = _Records(faces, subjects, _nameless(run, so_far), _undeclared(run, so_far))
+    rows = [_row(run, scope, counter) for scope in _scopes(run, seen, records)]
     return Census(pd.DataFrame(rows, columns=CENSUS.names), _identities(run, seen, profile))
 
 
-def _scopes(run: Run, seen: Seen, faces: pd.DataFrame, subjects: pd.DataFrame) -> list[_Scope]:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _Records:
+    """What stands in the evidence beside the vectors; the last two by store."""
+
+    faces: pd.DataFrame
+    subjects: pd.DataFrame
+    nameless: Mapping[str, int]
+    undeclared: Mapping[str, int]
+
+
+def _nameless(run: Run, so_far: Fragment) -> dict[str, int]:
+    noted = run.evidence.noted("tallies", so_far)
+    return {store: sum(tally["nameless"] for tally in tallies) for store, tallies in noted.items()}
+
+
+def _undeclared(run: Run, so_far: Fragment) -> dict[str, int]:
+    columns = undeclared_columns(run.evidence.read("columns", so_far))
+    return {str(store): int(n) for store, n in columns.groupby("store").size().items()}
+
+
+def _scopes(run: Run, seen: Seen, records: _Records) -> list[_Scope]:
     purposes = {h.name: h.purpose for h in (*run.whole.stores, *run.whole.databases)}
     parts = [("all", "", list(purposes))]
     parts += [("store", name, [name]) for name in purposes]
     for purpose in sorted(set(purposes.values())):
         parts.append(("purpose", purpose, [name for name, its in purposes.items() if its == purpose]))
-    return [_scope(kind, name, stores, seen, (faces, subjects)) for kind, name, stores in parts]
+    return [_scope(kind, name, stores, seen, records) for kind, name, stores in parts]
 
 
-def _scope(kind: str, name: str, stores: list[str], seen: Seen, records: tuple[pd.DataFrame, pd.DataFrame]) -> _Scope:
-    faces, subjects = (table[table["store"].isin(stores)] for table in records)
+def _scope(kind: str, name: str, stores: list[str], seen: Seen, records: _Records) -> _Scope:
+    faces, subjects = (table[table["store"].isin(stores)] for table in (records.faces, records.subjects))
     ids = {data_class: set(rows["subject_ref"]) for data_class, rows in subjects.groupby("data_class")}
     pictured = ids.get("image", set()) | set(faces["subject_ref"].dropna())
-    return _Scope(kind, name, seen.rows[seen.rows["store"].isin(stores)], ids.get("template", set()), pictured)
+    return _Scope(
+        kind,
+        name,
+        rows=seen.rows[seen.rows["store"].isin(stores)],
+        enrolled=ids.get("template", set()),
+        pictured=pictured,
+        nameless=sum(records.nameless.get(store, 0) for store in stores),
+        undeclared=sum(records.undeclared.get(store, 0) for store in stores),
+    )
 
 
 class _Counter:
@@ -94,24 +132,27 @@ class _Counter:
         self._seen, self._profile, self._comparisons = seen, profile, comparisons
         self._done: dict[bytes, PeopleCount] = {}
 
-    def others(self, scope: str, rows: pd.DataFrame, on_record: int) -> _Others:
+    def others(self, scope: str, rows: pd.DataFrame, on_record: int, nameless: int = 0) -> _Others:
         """Count the people who are none of those on record.
 
         Some on record have no face in ``rows`` to compare with, because of a template of another make or a vector that
         has expired. Anybody unknown may be one of them, so the lower end leaves that many out. A face without a vector
-        may be anybody: it adds to the upper end.
+        may be anybody, and so may one of the ``nameless`` templates that is of another make or broken: they add to the
+        upper end.
         """
         comparable = rows[rows["vector"] >= 0]
         count = self._count(scope, comparable)
         bare = int(((rows["vector"] < 0) & rows["subject_ref"].isna()).sum())
+        compared = int((comparable["is_template"] & comparable["subject_ref"].isna()).sum())
+        opaque = max(0, nameless - compared)
         unseen = on_record - comparable["subject_ref"].nunique()
         return _Others(
             low=max(0, count.unknown_low - unseen),
             best=count.unknown_best,
-            high=count.unknown_high + bare,
-            unusable=count.unusable + bare,
+            high=count.unknown_high + bare + opaque,
+            unusable=count.unusable + bare + opaque,
             count=count,
-            notes=count.notes + _notes(bare, unseen if count.unknown_low else 0),
+            notes=count.notes + _notes(bare, unseen if count.unknown_low else 0, compared, opaque),
         )
 
     def _count(self, scope: str, rows: pd.DataFrame) -> PeopleCount:
@@ -125,18 +166,24 @@ class _Counter:
         return self._done[key]
 
 
-def _notes(bare: int, unseen: int) -> tuple[str, ...]:
+def _notes(bare: int, unseen: int, compared: int, opaque: int) -> tuple[str, ...]:
     notes = []
     if bare:
         notes.append(f"faces without a vector, which has expired: {bare:,}; each may be somebody else")
     if unseen:
         notes.append(f"people on record without a face to compare with: {unseen:,}; any unknown face may be theirs")
+    if compared:
+        notes.append(f"templates filed under nobody: {compared:,}; their people are counted by likeness, as unknown")
+    if opaque:
+        notes.append(
+            f"templates filed under nobody that no face can be compared with: {opaque:,}; each may be somebody"
+        )
     return tuple(notes)
 
 
 def _row(run: Run, scope: _Scope, counter: _Counter) -> dict[str, object]:
     on_record = len(scope.enrolled | scope.pictured)
-    others = counter.others(f"{scope.kind} {scope.name}", scope.rows, on_record)
+    others = counter.others(f"{scope.kind} {scope.name}", scope.rows, on_record, scope.nameless)
     low, best, high = (on_record + n for n in (others.low, others.best, others.high))
     # Counted apart: strangers before a camera may be enrolled people, who then are in an image although no image is
     # filed under them. It is part of the whole, so it cannot exceed it.
@@ -160,17 +207,21 @@ def _row(run: Run, scope: _Scope, counter: _Counter) -> dict[str, object]:
         "unknown_low": others.low,
         "unknown_best": others.best,
         "unknown_high": others.high,
-        **_how(others),
+        **_how(others, scope.undeclared),
     }
 
 
-def _how(others: _Others) -> dict[str, object]:
-    count = others.count
+def _how(others: _Others, undeclared: int) -> dict[str, object]:
+    count, notes = others.count, list(others.notes)
+    if undeclared:
+        notes.append(
+            f"columns with facial data that the settings do not name: {undeclared:,}; nobody in them is counted"
+        )
     return {
         "unusable": others.unusable,
         "calibrated": count.calibrated,
         "method": f"people on record by their ids; faces filed under nobody: {count.method}",
-        "notes": json.dumps(others.notes),
+        "notes": json.dumps(notes),
         "curve": json.dumps([_point(point) for point in count.curve], allow_nan=False),
     }
 

@@ -29,7 +29,6 @@ _ORDER = (
     "expires_at",
     "purpose",
 )
-_FACIAL = frozenset(_ORDER[:4])
 _EXIT_FAILED = 1
 
 
@@ -69,12 +68,12 @@ def _say(line: str) -> None:
 
 def page(rows: Sequence[dict[str, str | float]], problems: Sequence[str]) -> list[str]:
     """Write the findings for people: facial columns, what stands beside them, the undecided, counts, problems."""
-    from detectors.columns import UNDECIDED_BELOW
+    from detectors.column_facts import FACIAL, UNDECIDED_BELOW
 
     sure = [row for row in rows if float(row["confidence"]) >= UNDECIDED_BELOW]
-    facial_tables = {_table(row) for row in rows if row["class"] in _FACIAL}
-    beside = [r for r in sure if r["class"] not in {*_FACIAL, "other"} and _table(r) in facial_tables]
-    lines = _part("Facial data", [row for row in sure if row["class"] in _FACIAL])
+    facial_tables = {_table(row) for row in rows if row["class"] in FACIAL}
+    beside = [r for r in sure if r["class"] not in {*FACIAL, "other"} and _table(r) in facial_tables]
+    lines = _part("Facial data", [row for row in sure if row["class"] in FACIAL])
     lines += _part("Beside it, in the same tables", beside)
     lines += _part(
         f"For the DPO to decide (less sure than {UNDECIDED_BELOW})",

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from detectors.columns import ColumnClass, Judged, classify
-from plugins.settings import Settings
+from plugins.settings import DatabaseSettings, Settings
 from plugins.settings_file import nearest
 from plugins.stores.catalogue import Catalogue
 from plugins.stores.credentials import database_url
@@ -94,10 +94,12 @@ def _address(text: str) -> str:
 
 def targets_in(settings: Settings) -> list[Target]:
     """Make targets of the databases that the settings name."""
-    return [
-        Target(held.url, held.conn_id, settings.folder, held.name, dict(held.column_classes))
-        for held in settings.databases
-    ]
+    return [target_of(held, settings) for held in settings.databases]
+
+
+def target_of(held: DatabaseSettings, settings: Settings) -> Target:
+    """Make a target of one of the databases of the settings."""
+    return Target(held.url, held.conn_id, settings.folder, held.name, dict(held.column_classes))
 
 
 def discover(

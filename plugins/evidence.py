@@ -40,7 +40,7 @@ IDENTITIES = Table(
 _TABLES = {**TABLES, IDENTITIES.name: IDENTITIES}
 
 # Tables whose newest writing for a store (or for all) replaces the older ones when read; the others accumulate.
-SNAPSHOTS = {"subjects", "consents", "identities", "findings"}
+SNAPSHOTS = {"subjects", "columns", "consents", "identities", "findings"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,14 @@ class Evidence:
         for name in pending.parts:
             self.remove(f"pending/parts/{name}.json")
         self.remove(f"pending/{safe_name(run_id)}", recursive=True)
+
+    def noted(self, name: str, extra: Fragment | None = None) -> dict[str, Any]:
+        """Give a note that is kept by store: of each store what was noted last, ``extra`` counting as the newest."""
+        fragments = [*(commit.fragment for commit in self.commits()), *([extra] if extra else [])]
+        newest: dict[str, Any] = {}
+        for fragment in fragments:
+            newest |= fragment.notes.get(name, {})
+        return newest
 
     # -- reading -------------------------------------------------------------------------------------------------
 

@@ -80,24 +80,27 @@ def gather_facts(run: Run, so_far: Fragment, policy: Policy, coverage: dict[str,
     """Gather what the judge reads: the committed evidence and, on top, what this run has made."""
     evidence = run.evidence
     held = {h.name for h in (*run.whole.stores, *run.whole.databases)}
-    objects = evidence.objects(so_far)
-    objects = objects[objects["store"].isin(held)]
-    subjects = evidence.read("subjects", so_far)
+    objects = _of(held, evidence.objects(so_far))
     history = evidence.read("findings")
     return Facts(
         objects=objects,
         faces=evidence.faces(objects, so_far),
-        subjects=subjects[subjects["store"].isin(held)],
+        subjects=_of(held, evidence.read("subjects", so_far)),
         consents=evidence.read("consents", so_far),
         census=_census(run, so_far),
         coverage=_coverage_frame(coverage),
         stores=_stores(run),
+        columns=_of(held, evidence.read("columns", so_far)),
         grounds=attested_grounds(run.whole),
         history=history,
         crossings=_crossings(history, policy),
         timezone=run.settings.controller.timezone,
         coverage_floor=run.settings.coverage_floor,
     )
+
+
+def _of(stores: set[str], rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["store"].isin(stores)]
 
 
 def _census(run: Run, so_far: Fragment) -> pd.DataFrame:
@@ -145,10 +148,7 @@ def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
     """
     notes = pending.fragment.notes
     if "coverage" not in notes:
-        known: dict[str, Counter[str]] = {}
-        for commit in run.evidence.commits():
-            known |= {store: Counter(c) for store, c in commit.fragment.notes.get("coverage", {}).items()}
-        return known
+        return {store: Counter(ended) for store, ended in run.evidence.noted("coverage").items()}
     counts = {store: Counter[str](ended) for store, ended in notes["coverage"].items()}
     chunks = set(notes["chunks"])
     objects = run.evidence.read_fragment("objects", pending.fragment)

@@ -1,15 +1,17 @@
-"""Reads the databases' person records and the consent registry into the evidence, when they changed since last time."""
+"""Reads what the databases hold and the consent registries into the evidence, when it changed since last time."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.columns import SUBJECTS
+from plugins.database_columns import database_columns
 from plugins.evidence import Fragment
 from plugins.run import Run
 from plugins.settings import DatabaseSettings
@@ -23,25 +25,35 @@ ADULT_AGE = 18  # United Nations Convention on the Rights of the Child, Art. 1
 
 
 def read_registers(run: Run) -> Fragment:
-    """Read subjects of every database of the run, and all consents; publish and give them as a fragment.
+    """Read subjects and columns of every database of the run, and all consents; publish and give them as a fragment.
 
     What is the same as at the last commit is not written again: the digest of the content is the file's name. A
-    database that could not be read in full keeps its last known records; the note ``register_problems`` says so.
+    database that could not be read in full keeps its last known records; the note ``register_problems`` says so. The
+    note ``tallies`` has what each table holds, the note ``discovery_problems`` what discovery could not read.
     """
     made, problems = Fragment(), dict[str, str]()
+    tallies, unseen = dict[str, list[dict[str, Any]]](), dict[str, list[str]]()
     for database in run.settings.databases:
         table, failed = _subjects(run, database)
         if failed:
-            problems[database.name] = "; ".join(sorted(set(failed)))
             log.warning("database %s was not read in full; its last known records stand", database.name)
-            if run.evidence.latest("subjects", database.name):
-                continue
-        made += _kept(run, "subjects", database.name, table)
+        if not failed or not run.evidence.latest("subjects", database.name):
+            made += _kept(run, "subjects", database.name, table)
+        counted, uncounted = _tallies(run, database)
+        if counted:
+            tallies[database.name] = counted
+        columns, unseen[database.name] = database_columns(run, database)
+        if len(columns) or not database.discover:
+            made += _kept(run, "columns", database.name, columns)
+        if failed or uncounted:
+            problems[database.name] = "; ".join(sorted({*failed, *uncounted}))
     consents, refused = read_consents(
         run.settings.consents, run.keyring, run.settings.controller.zone, run.settings.folder
     )
     made += _kept(run, "consents", _ALL, consents)
     made.notes["register_problems"] = problems
+    made.notes["tallies"] = tallies
+    made.notes["discovery_problems"] = unseen
     made.notes["consent_rows_refused"] = [[r.source, r.row_number, r.reason] for r in refused]
     run.evidence.save_fragment(f"{run.folder}/registers.json", made)
     return made
@@ -55,6 +67,14 @@ def _subjects(run: Run, database: DatabaseSettings) -> tuple[pa.Table, list[str]
         return _with_minors(table, run.request.as_of), [problem.why for problem in store.problems]
     except StoreProblem as problem:
         return schema.empty_table(), [problem.why]
+
+
+def _tallies(run: Run, database: DatabaseSettings) -> tuple[list[dict[str, Any]], list[str]]:
+    try:
+        store = run.database(database)
+        return [tally.as_dict() for tally in store.tallies()], [problem.why for problem in store.problems]
+    except StoreProblem as problem:
+        return [], [problem.why]
 
 
 def _with_minors(table: pa.Table, as_of: date) -> pa.Table:

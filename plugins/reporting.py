@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,13 +10,16 @@ import pandas as pd
 
 from expectations.judgement import Facts, Judgement
 from expectations.policy import Policy
+from expectations.undeclared import undecided_columns, undeclared_columns
 from plugins.evidence import Fragment
 from plugins.reports import fill
 from plugins.reports.model import (
     Check,
+    ColumnUndecided,
     Consent,
     Controller,
     Coverage,
+    Discovered,
     Filing,
     Footprint,
     Interval,
@@ -26,6 +29,7 @@ from plugins.reports.model import (
     Report,
     Retention,
     Store,
+    TableHeld,
 )
 from plugins.reports.model import Policy as PolicyShown
 from plugins.run import Run
@@ -46,8 +50,10 @@ _TITLES = {
     "retention_limit_missing": "No retention period declared",
     "coverage_below_floor": "Too little was examined",
     "unlinked_faces": "Faces that belong to no record",
+    "undeclared_facial_data": "Facial data in columns that nobody declared",
 }
 _REFUSED_LISTED = 50
+_UNDECIDED_LISTED = 50
 _DECIDE = {
     "threshold_filing": "File with the authority, or record why the duty does not apply.",
     "public_place_filing": "File with the authority, or record why the duty does not apply.",
@@ -60,6 +66,7 @@ _DECIDE = {
     "ambiguous": "Find out what holds, and correct the registries or the ids.",
     "retention_overdue": "Delete, or put under a legal hold.",
     "unlinked_faces": "Decide on what ground strangers' faces are kept, or delete them.",
+    "undeclared_facial_data": "Name the column in the settings so that it is scanned, or say what else it holds.",
     "coverage_below_floor": "Have the store repaired; until then a missing finding proves nothing.",
 }
 
@@ -82,7 +89,7 @@ def build_report(
         footprint=_footprint(run, facts, as_of),
         filing=tuple(_filing(clock, policy) for clock in judgement.filing),
         retention=tuple(ages.retention(entry) for entry in fill.records(judgement.retention)),
-        stores=tuple(_store(entry, facts, judgement, so_far) for entry in fill.records(facts.stores)),
+        stores=tuple(_store(entry, facts, judgement, run, so_far) for entry in fill.records(facts.stores)),
         quarantine=_quarantine(facts.objects),
         checks=tuple(_check(check) for check in judgement.checks),
     )
@@ -226,7 +233,7 @@ class _Ages:
         )
 
 
-def _store(entry: Mapping[str, Any], facts: Facts, judgement: Judgement, so_far: Fragment) -> Store:
+def _store(entry: Mapping[str, Any], facts: Facts, judgement: Judgement, run: Run, so_far: Fragment) -> Store:
     name = str(entry["store"])
     counted = facts.census[(facts.census["scope"] == "store") & (facts.census["scope_name"] == name)]
     covered = fill.records(facts.coverage[facts.coverage["store"] == name])
@@ -246,6 +253,26 @@ def _store(entry: Mapping[str, Any], facts: Facts, judgement: Judgement, so_far:
         max_days=None if pd.isna(entry["max_days"]) else int(entry["max_days"]),
         overdue=int(kept["overdue"]),
         problem=str({**notes.get("problems", {}), **notes.get("register_problems", {})}.get(name, "")),
+        tables=tuple(TableHeld(**tally) for tally in run.evidence.noted("tallies", so_far).get(name, ())),
+        discovered=_discovered(name, facts.columns, run.evidence.noted("discovery_problems", so_far).get(name, ())),
+    )
+
+
+def _discovered(store: str, columns: pd.DataFrame, problems: Sequence[str]) -> Discovered | None:
+    of_store = columns[columns["store"] == store] if len(columns) else columns
+    if of_store.empty and not problems:
+        return None
+    undecided = fill.records(undecided_columns(of_store).sort_values(["facial", "confidence"], ascending=False))
+    return Discovered(
+        columns=len(of_store),
+        declared=int(of_store["declared"].sum()),
+        undeclared=len(undeclared_columns(of_store)),
+        undecided=len(undecided),
+        listed=tuple(
+            ColumnUndecided(f"{c['table']}.{c['column']}", c["holds"], float(c["confidence"]), c["because"])
+            for c in undecided[:_UNDECIDED_LISTED]
+        ),
+        problems=tuple(problems),
     )
 
 

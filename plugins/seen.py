@@ -49,7 +49,8 @@ def gather(run: Run, objects: pd.DataFrame, faces: pd.DataFrame, subjects: pd.Da
         run: knows vectors and databases.
         objects: current objects (evidence table ``objects``), for the time of capture.
         faces: their faces (evidence table ``faces``).
-        subjects: evidence table ``subjects``; templates of people whom it does not know are left out.
+        subjects: evidence table ``subjects``; templates of people whom it does not know are left out, those filed under
+            nobody are not.
     """
     found = run.vectors.read(run.encoder.key, run.dimension)
     place = {face_id: n for n, face_id in enumerate(found.face_ids.tolist())}
@@ -102,6 +103,7 @@ def _templates(run: Run, subjects: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[
         refs, vectors = run.templates(database)
         part = pd.DataFrame({"store": database.name, "subject_ref": pd.Series(refs, dtype=object)})
         known = part["subject_ref"].isin(enrolled.loc[enrolled["store"] == database.name, "subject_ref"])
+        known |= part["subject_ref"].isna()
         parts.append(part[known])
         values.append(vectors[known.to_numpy()])
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["store", "subject_ref"])

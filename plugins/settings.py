@@ -209,12 +209,15 @@ class TableSettings(_Frozen):
 class DatabaseSettings(_Holding):
     """A database with tables that hold facial data."""
 
-    tables: tuple[TableSettings, ...] = Field(min_length=1)
+    tables: tuple[TableSettings, ...] = ()
+    discover: bool = True
     column_classes: dict[Text, ColumnClass] = {}
 
     @model_validator(mode="after")
     def _has_address(self) -> Self:
         _exactly_one(url=self.url, conn_id=self.conn_id)
+        if not self.tables and not self.discover:
+            raise ValueError("names no table and is not discovered either; list its `tables`, or leave `discover` on")
         _without_twins([table.table for table in self.tables], "table")
         return self
 

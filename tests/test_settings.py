@@ -140,8 +140,8 @@ def without(content: dict[str, Any], key: str) -> dict[str, Any]:
             {"policy": "cn-draft"}, "no policy 'cn-draft'; did you mean `cn-draft-2023`?", id="unknown policy"
         ),
         pytest.param(
-            {"databases": [{"name": "d", "url": "sqlite:///x", "purpose": "p", "tables": []}]},
-            "databases[0].tables: is empty; list at least one entry",
+            {"databases": [{"name": "d", "url": "sqlite:///x", "purpose": "p", "tables": [], "discover": False}]},
+            "databases[0]: names no table and is not discovered either; list its `tables`, or leave `discover` on",
             id="no table",
         ),
         pytest.param(

@@ -334,12 +334,67 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class TableHeld:
+    """What one table of a database holds, as the database counts it.
+
+    Attributes:
+        people: different ids of people; None when the table has none, like ``template_people``.
+        pictures: rows that hold or name a picture.
+        template_people: different ids among the rows with a template.
+        nameless: templates that are filed under nobody.
+        encoder: the make of the templates; None without templates. Those of another make than ``own`` are never
+            compared with faces: their people count by their ids.
+    """
+
+    table: str
+    rows: int
+    people: int | None
+    pictures: int
+    templates: int
+    template_people: int | None
+    nameless: int
+    encoder: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUndecided:
+    """A column of which discovery is not sure what it holds."""
+
+    place: str
+    holds: str
+    confidence: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What discovery read of one database.
+
+    Attributes:
+        columns: how many there are.
+        declared: facial columns that the settings name.
+        undeclared: facial columns that they do not name; each is a finding.
+        undecided: columns for a person to decide on, in full; ``listed`` are the first of them.
+        problems: what could not be read, a line each.
+    """
+
+    columns: int
+    declared: int
+    undeclared: int
+    undecided: int
+    listed: tuple[ColumnUndecided, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """One store or database.
 
     Attributes:
         kind: folder, bucket, database, ...
         problem: why it could not be listed, in one line without a credential; empty when it could.
+        tables: of a database, what its tables hold.
+        discovered: of a database, what its columns hold; None when nobody looked.
     """
 
     name: str
@@ -355,6 +410,8 @@ class Store:
     max_days: int | None = None
     overdue: int = 0
     problem: str = ""
+    tables: tuple[TableHeld, ...] = ()
+    discovered: Discovered | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +19,8 @@ from plugins.stores.tableview import TableView
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 PAGE_ROWS = 50_000
 # Where a row is asked for what costs the server its whole content (a digest of a picture), fewer are asked for at once.
@@ -66,6 +69,8 @@ def keyset_pages(
 ) -> Iterator[list[Cells]]:
     """Read a table in pages in the order of its key, each in its own transaction and tried again by itself.
 
+    The next page is read while the one before is worked on.
+
     Args:
         database: it is in.
         query: what to read of it.
@@ -77,6 +82,22 @@ def keyset_pages(
     Raises:
         StoreProblem: a page cannot be read.
     """
+    return _one_ahead(_keyset_pages(database, query, broken))
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Give items, each time with the next one under way in a thread."""
+    end: Any = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item
+
+
+def _keyset_pages(
+    database: Database, query: Query, broken: Callable[[list[Any]], None] | None
+) -> Iterator[list[Cells]]:
     after: list[Any] | None = None
     size, in_a_row = query.page_rows, 0
     while True:
@@ -161,8 +182,9 @@ def _copied(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[li
     try:
         with driver.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", values) as copy:
             rows = iter(copy)  # the server sends each row by itself
-            while part := list(islice(rows, PAGE_ROWS)):
-                yield _parsed(b"".join(part), kinds)
+            # As bytes: thousands of memory views at a time would keep the garbage collector busy.
+            while part := b"".join([bytes(row) for row in islice(rows, PAGE_ROWS)]):
+                yield _parsed(part, kinds)
         return
     except psycopg.Error as error:
         problem = sa.exc.DBAPIError.instance(sql, None, error, psycopg.Error, hide_parameters=True)

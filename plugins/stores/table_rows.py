@@ -31,10 +31,15 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a table: their keys, and their cells by what was asked for, a column each."""
+    """Some rows of a table: the columns of their key, and their cells by what was asked for, a column each."""
 
-    keys: Sequence[Key]
+    key: Sequence[Cells]
     cells: Mapping[str, Cells]
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The key of each row, as its database takes it back."""
+        return list(zip(*map(plain, self.key), strict=True))
 
 
 class TableRows:
@@ -120,8 +125,7 @@ class TableRows:
         view, columns = self.view(table), [column.label(f"f_{name}") for name, column in fields.items()]
         width = len(view.key)
         for page in keyset_pages(self.database, Query(view, columns, self.where(table), only, heavy), note):
-            keys = list(zip(*map(plain, page[:width]), strict=True))
-            yield Page(keys, dict(zip(fields, page[width:], strict=True)))
+            yield Page(page[:width], dict(zip(fields, page[width:], strict=True)))
 
     def field(self, table: TableSettings, column: str | None) -> sa.ColumnElement[Any]:
         """Select a column as it is; NULL when the settings name none."""
