@@ -308,3 +308,43 @@ def test_each_face_has_the_pseudonym_of_its_group_and_templates_have_none(town: 
     names = town.census().identities.set_index("face_id")["pseudonym"]
     assert sorted(names.index) == ["gate//gate/1.jpg/0", "gate//gate/1.jpg/1", "hall//hall/1.jpg/0"]
     assert names["gate//gate/1.jpg/1"] == names["hall//hall/1.jpg/0"] != names["gate//gate/1.jpg/0"]
+
+
+def nameless_templates(town: Town, encoder: str, *templates: bytes) -> None:
+    """A second table whose templates are filed under nobody."""
+    town.enrol("ann", PEOPLE[0].tobytes())
+    with closing(sqlite3.connect(town.folder / "register.db")) as db, db:
+        db.execute("create table face_probes (n integer primary key, person_id text, template blob)")
+        db.executemany("insert into face_probes (template) values (?)", [(template,) for template in templates])
+    table = {"table": "face_probes", "key": "n", "template": "template", "template_encoder": encoder}
+    town.settings["databases"][0]["tables"].append(table)
+
+
+def test_templates_filed_under_nobody_are_compared_and_their_people_counted(town: Town, exact: Exact) -> None:
+    nameless_templates(town, "own", PEOPLE[0].tobytes(), PEOPLE[1].tobytes(), PEOPLE[2].tobytes())
+    town.picture("gate", "/gate/1.jpg", PEOPLE[1])
+    row = town.counted()
+    assert (row["with_template"], interval(row, "people")) == (1, (3, 3, 3)), "Ann, who walked past, and one more"
+    assert "templates filed under nobody: 3" in row["notes"]
+    assert interval(row, "images") == (1, 1, 1), "a template is no image"
+
+
+def test_templates_of_nobody_that_cannot_be_compared_may_each_be_somebody(town: Town, exact: Exact) -> None:
+    nameless_templates(town, "acme-v2", b"opaque", b"opaque too")
+    town.picture("gate", "/gate/1.jpg", PEOPLE[1])
+    row = town.counted()
+    assert interval(row, "people") == (2, 2, 4)
+    assert "that no face can be compared with: 2" in row["notes"]
+
+
+def test_broken_templates_of_nobody_are_not_forgotten(town: Town, exact: Exact) -> None:
+    nameless_templates(town, "own", PEOPLE[1].tobytes(), b"cut off")
+    assert interval(town.counted(), "people") == (2, 2, 3)
+
+
+def test_facial_columns_that_nobody_declared_are_said_beside_the_number(town: Town, exact: Exact) -> None:
+    nameless_templates(town, "own", *(PEOPLE[n].tobytes() for n in range(10)))
+    del town.settings["databases"][0]["tables"][1]
+    row = town.counted()
+    assert interval(row, "people") == (1, 1, 1)
+    assert "columns with facial data that the settings do not name: 1" in row["notes"]

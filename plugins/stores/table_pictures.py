@@ -127,9 +127,8 @@ class TablePictures:
                     yield from self._unreadable(table, [key])
 
     def _unreadable(self, table: TableSettings, keys: list[Key]) -> Iterator[StoredObject]:
-        for key in keys:
-            yield StoredObject(self._rows.settings.name, self._uri(table, key), "", -1, skip="unreadable")
-        keys.clear()
+        while keys:  # taken one by one: the page being read ahead may add more
+            yield StoredObject(self._rows.settings.name, self._uri(table, keys.pop(0)), "", -1, skip="unreadable")
 
     def _uri(self, table: TableSettings, key: Key) -> str:
         place = (self._rows.settings.name, table.table, str(table.image_blob or table.image_path))

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMES = ("look", "encode", "night", "people", "worse", "few", "scale", "until-verdict", "discover", "consents")
+NAMES = (
+    "look", "encode", "night", "people", "worse", "few", "scale", "until-verdict", "discover", "tables", "consents",
+)  # fmt: skip
 OUT = Path("build/bench.json")
 
 
