@@ -227,13 +227,14 @@ def _nameless_vectors(subject: Subject, dim: int) -> tuple[ColumnClass, float, s
         return template, 0.85, "the name says biometric"
     if context.people_reason and (context.pictures or dim in _COMMON_DIMS or "template" in subject.named.all):
         close = context.pictures or context.row_is_person
-        sure = 0.85 if close and dim in _COMMON_DIMS else 0.75 if close else 0.65
+        named = "template" in subject.named.all and dim in _COMMON_DIMS
+        sure = 0.85 if close and dim in _COMMON_DIMS else 0.75 if close or named else 0.65
         return template, sure, f"nothing says what of, but {context.people_reason}"
     if "face" in read_name(context.database).all:
         return template, 0.8, "the database's name says face"
     if context.people_reason:
         return template, 0.6, f"nothing says what of, but {context.people_reason}"
-    if dim == 128 and "template" in subject.named.all:
+    if dim in _COMMON_DIMS:
         return template, 0.5, "as long as common face templates are; nothing else speaks for or against"
     return _OTHER, 0.5, "nothing says whether they stand for faces"
 

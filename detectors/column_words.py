@@ -39,7 +39,7 @@ WORDS: dict[str, str] = {
     "person": "person persons people human individual subject subjects subj personnel staff employee employees emp "
     "worker workers student students pupil pupils teacher teachers member members visitor visitors guest "
     "guests customer customers client clients patient patients resident residents tenant tenants "
-    "passenger passengers candidate applicant applicants user users child children kid kids parent "
+    "passenger passengers pax candidate applicant applicants user users child children kid kids parent "
     "parents guardian guardians driver drivers citizen traveller traveler attendee attendees enrollee "
     "enrolee holder cardholder cardholders identity identities suspect suspects contact contacts "
     "userinfo personinfo player actor athlete trainee coach usr pers voter stu stud inmate lodger "
@@ -220,6 +220,10 @@ INITIALS: dict[str, str] = {
     "yhid": "person number",
     "yhbh": "person number",
     "khbh": "person number",
+    "khh": "person number",
+    "khxm": "person personname",
+    "ksxm": "person personname",
+    "zkzh": "staffno",
     "lkbh": "person number",
     "bh": "number",
     "sfz": "idcard",

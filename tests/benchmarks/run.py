@@ -13,8 +13,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 NAMES = (
-    "look", "encode", "night", "people", "worse", "few", "scale", "until-verdict", "discover", "tables", "consents",
-)  # fmt: skip
+    "look",
+    "encode",
+    "night",
+    "people",
+    "worse",
+    "few",
+    "scale",
+    "until-verdict",
+    "discover",
+    "tables",
+    "consents",
+)
 OUT = Path("build/bench.json")
 
 
