@@ -108,6 +108,7 @@ def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Pa
     """Look at one object and note what came of it; give its status. Whatever happens, the chunk goes on."""
     look, status, reason = None, "scanned", None
     try:
+        found = store.filed(found)
         look = looker.look(store.read(found))
     except StoreProblem as problem:
         status, reason = "quarantined", problem.kind

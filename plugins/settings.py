@@ -39,10 +39,12 @@ __all__ = [
     "DatabaseSettings",
     "EncoderSettings",
     "GroundSettings",
+    "ManifestSettings",
     "Retention",
     "ScanSettings",
     "Settings",
     "SettingsProblem",
+    "SidecarSettings",
     "StoreSettings",
     "TableSettings",
     "VectorSettings",
@@ -150,6 +152,21 @@ class _Holding(_Frozen):
     retention: Retention = Retention()
 
 
+class SidecarSettings(_Frozen):
+    """A JSON file beside each picture that says whose it is: ``a.jpg.json`` or ``a.json``."""
+
+    suffix: Text = ".json"
+    field: Text
+
+
+class ManifestSettings(_Frozen):
+    """A list (CSV, JSON Lines or Parquet) of a store's pictures and whose they are."""
+
+    path: Address = Field(repr=False)
+    file: Text = "file"
+    subject: Text = "person_id"
+
+
 class StoreSettings(_Holding):
     """A folder or a bucket of pictures."""
 
@@ -159,6 +176,8 @@ class StoreSettings(_Holding):
     captured_pattern: Annotated[str, AfterValidator(_capture_pattern)] | None = None
     captured_timezone: Zone | None = None
     subject_pattern: Annotated[str, AfterValidator(_subject_pattern)] | None = None
+    subject_sidecar: SidecarSettings | None = None
+    subject_manifest: ManifestSettings | None = None
     id_namespace: Text = "person"
 
     @property
@@ -170,6 +189,9 @@ class StoreSettings(_Holding):
     def _has_address(self) -> Self:
         if self.url is None and self.conn_id is None:
             raise ValueError("has no address; give `url` (a path or fsspec URL) or `conn_id` (an Airflow connection)")
+        ways = ("subject_pattern", "subject_sidecar", "subject_manifest")
+        if len(given := [name for name in ways if getattr(self, name) is not None]) > 1:
+            raise ValueError(f"has {' and '.join(given)}; one of them says whose a picture is: remove the others")
         return self
 
 

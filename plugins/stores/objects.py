@@ -7,7 +7,8 @@ import os
 import posixpath
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from plugins.stores.capture import captured_from_name, subject_from_uri
 from plugins.stores.credentials import scrub, storage
+from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, person_of_path, read_manifest
 from plugins.stores.listing import Found, find_one, walk_any, walk_bucket, walk_folder
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.retry import attempt
@@ -38,7 +40,7 @@ class ObjectStore:
     Args:
         settings: what the settings file says of it.
         base: folder of the settings file, which relative paths are relative to.
-        keyring: turns the person's id that ``subject_pattern`` finds into ``subject_ref``; without it there is none.
+        keyring: turns ids of people into ``subject_ref``; without it there is none.
         pause: sleeps between tries.
 
     Attributes:
@@ -53,6 +55,7 @@ class ObjectStore:
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._settings, self._base, self._keyring, self._pause = settings, base, keyring, pause
+        self._sidecars: Sidecars | None = None
         self.excluded = 0
 
     def __repr__(self) -> str:
@@ -68,6 +71,7 @@ class ObjectStore:
         """
         self.excluded = 0
         try:
+            self._sidecars = self._find_sidecars()
             for found in self._walk():
                 if self._wanted(found.path):
                     yield self._object(found)
@@ -90,6 +94,20 @@ class ObjectStore:
         if len(data) > max_bytes:
             raise StoreProblem(self._settings.name, f"an object is larger than {max_bytes} bytes", kind="too_large")
         return data
+
+    def filed(self, obj: StoredObject) -> StoredObject:
+        """Read the file beside a picture that says whose it is; one that does not say so leaves it filed under nobody.
+
+        Raises:
+            StoreProblem: the file is there and cannot be read.
+        """
+        sidecar = self._settings.subject_sidecar
+        if not obj.sidecar or not sidecar or not self._keyring:
+            return obj
+        path = self._path(obj.sidecar)
+        data = attempt(lambda: self._read_path(path, SIDECAR_BYTES + 1), self._problem, self._pause)
+        person = person_in(data, sidecar.field)
+        return replace(obj, subject_ref=self._ref(person))
 
     def locate(self, path: str, *, anywhere: bool = False) -> StoredObject:
         """Locate one object by its path below the root; ``skip`` says when it is not there or not below the root.
@@ -138,9 +156,14 @@ class ObjectStore:
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
+    def _below(self, path: str) -> str:
+        return path.removeprefix(self._place[1]).lstrip("/") or path.rsplit("/", 1)[-1]
+
     def _wanted(self, path: str) -> bool:
         """Match the path below the root; a pattern without a slash also matches any name in it."""
-        below = path.removeprefix(self._place[1]).lstrip("/") or path.rsplit("/", 1)[-1]
+        if path == self._manifest_path or (self._sidecars is not None and path in self._sidecars):
+            return False  # they say whose pictures are, and are none
+        below = self._below(path)
         if not any(_matches(below, pattern) for pattern in self._settings.include):
             return False
         parts = below.split("/")
@@ -149,19 +172,46 @@ class ObjectStore:
 
     def _object(self, found: Found) -> StoredObject:
         uri = self._uri(found.path)
-        ref = None
-        if self._settings.subject_pattern and self._keyring:
-            person = subject_from_uri(self._settings.subject_pattern, uri)
-            ref = self._keyring.pseudonym(self._settings.id_namespace, person) if person else None
+        ref = self._ref(self._person(found.path, uri))
+        beside = self._sidecars.of(found.path) if self._sidecars is not None else None
+        # Filed under somebody else it is another version: it has to be looked at again.
+        mark = mark_of(beside[1]) if beside else mark_of(ref) if ref else ""
         return StoredObject(
             store=self._settings.name,
             uri=uri,
-            version=found.version,
+            version=f"{found.version}-{mark}" if mark else found.version,
             size_bytes=found.size,
             modified_at=found.modified_at,
             subject_ref=ref,
             skip=found.skip,
+            sidecar=self._uri(beside[0]) if beside else None,
         )
+
+    # -- whose they are ------------------------------------------------------------------------------------------------
+
+    def _find_sidecars(self) -> Sidecars | None:
+        given = self._settings.subject_sidecar
+        return Sidecars(given, self._walk()) if given else None
+
+    @cached_property
+    def _manifest(self) -> Mapping[str, str]:
+        given = self._settings.subject_manifest
+        return read_manifest(self._settings, given, self._base) if given else {}
+
+    @cached_property
+    def _manifest_path(self) -> str:
+        given = self._settings.subject_manifest
+        return (
+            given.path if given and "://" in given.path else str((self._base / given.path).absolute()) if given else ""
+        )
+
+    def _person(self, path: str, uri: str) -> str | None:
+        if self._settings.subject_manifest:
+            return self._manifest.get(self._below(path))
+        return person_of_path(self._settings, uri)
+
+    def _ref(self, person: str | None) -> str | None:
+        return self._keyring.pseudonym(self._settings.id_namespace, person) if person and self._keyring else None
 
     def _uri(self, path: str) -> str:
         fs = self._place[0]

@@ -28,6 +28,7 @@ class StoredObject:
             walked elsewhere, or a loop; ``vanished``: named but not there; ``outside``: a row names a path outside of
             its ``image_root``; ``unreadable``: a folder that may not be listed; ``not_a_file``); None when it can.
             The size of what is skipped is -1 when nobody knows it.
+        sidecar: address of the file beside it that says whose it is; ``PictureStore.filed`` reads it.
     """
 
     store: str
@@ -38,6 +39,7 @@ class StoredObject:
     subject_ref: str | None = None
     row_at: datetime | None = None
     skip: str | None = None
+    sidecar: str | None = None
 
 
 class PictureStore(Protocol):
@@ -48,6 +50,9 @@ class PictureStore(Protocol):
 
     def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
         """Read one picture."""
+
+    def filed(self, obj: StoredObject) -> StoredObject:
+        """Fill in whom a picture is filed under where a file beside it says so."""
 
 
 class StoreProblem(Exception):
