@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
 
 from detectors.groups import group_faces
 from detectors.identities import recount_people
+from detectors.matching import NOBODY, match_enrolled
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount
 from expectations.columns import CENSUS
@@ -235,8 +237,25 @@ def _identities(run: Run, seen: Seen, profile: Profile | None) -> pd.DataFrame:
     """Give each face the pseudonym of its group: keyed, and the same as long as the group's first face stays."""
     held = seen.rows[seen.rows["vector"] >= 0]
     groups = group_faces(seen.vectors[held["vector"].to_numpy()], profile=profile)
-    frame = held[["face_id"]].assign(group=groups)[~held["is_template"]]
+    frame = held[["face_id"]].assign(group=groups, matched_ref=_matched(run, seen, held, profile))
+    frame = frame[~held["is_template"]]
     frame["face_id"] = frame["face_id"].astype(str)
     first = frame.groupby("group")["face_id"].transform("min")
     frame["pseudonym"] = first.map({name: run.keyring.pseudonym("group", name) for name in first.unique()})
-    return frame[["face_id", "pseudonym"]].sort_values("face_id", ignore_index=True)
+    return frame[["face_id", "pseudonym", "matched_ref"]].sort_values("face_id", ignore_index=True)
+
+
+def _matched(run: Run, seen: Seen, held: pd.DataFrame, profile: Profile | None) -> pd.Series:
+    """Give the enrolled person whom each face that is filed under nobody was matched with; none without the switch."""
+    matched = pd.Series(None, index=held.index, dtype=object)
+    if not run.settings.match_enrolled or profile is None:
+        return matched
+    filed = held["subject_ref"].notna()
+    faces = held[~held["is_template"] & ~filed & (held["quality"] >= profile.usual.poor_below)]
+    templates = held[held["is_template"] & filed]
+    codes, refs = pd.factorize(templates["subject_ref"])
+    vectors = (seen.vectors[rows["vector"].to_numpy()] for rows in (faces, templates))
+    people = match_enrolled(next(vectors), faces["frame"].to_numpy(), next(vectors), codes, profile=profile)
+    found = people != NOBODY
+    matched[faces.index[found]] = np.asarray(refs, dtype=object)[people[found]]
+    return matched

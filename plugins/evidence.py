@@ -35,7 +35,12 @@ log = logging.getLogger(__name__)
 IDENTITIES = Table(
     "identities",
     "the group of like faces that one face fell in at a census; not a person",
-    (Column("face_id", "text", "the face"), Column("pseudonym", "text", "keyed hash that stands for the group")),
+    (
+        Column("face_id", "text", "the face"),
+        Column("pseudonym", "text", "keyed hash that stands for the group"),
+        # Nights before this was asked for have none.
+        Column("matched_ref", "text", "keyed hash of the enrolled person it was matched with", optional=True),
+    ),
 )
 _TABLES = {**TABLES, IDENTITIES.name: IDENTITIES}
 

@@ -84,7 +84,7 @@ def gather_facts(run: Run, so_far: Fragment, policy: Policy, coverage: dict[str,
     history = evidence.read("findings")
     return Facts(
         objects=objects,
-        faces=evidence.faces(objects, so_far),
+        faces=_with_matches(evidence.faces(objects, so_far), run.settings.match_enrolled),
         subjects=_of(held, evidence.read("subjects", so_far)),
         consents=evidence.read("consents", so_far),
         census=_census(run, so_far),
@@ -97,6 +97,13 @@ def gather_facts(run: Run, so_far: Fragment, policy: Policy, coverage: dict[str,
         timezone=run.settings.controller.timezone,
         coverage_floor=run.settings.coverage_floor,
     )
+
+
+def _with_matches(faces: pd.DataFrame, are_asked_for: bool) -> pd.DataFrame:
+    """Take a face that was matched with an enrolled person for linked to them; ``by_likeness`` says which are."""
+    by_likeness = faces["subject_ref"].isna() & faces["matched_ref"].notna() & are_asked_for
+    linked = faces["subject_ref"].where(~by_likeness, faces["matched_ref"])
+    return faces.assign(subject_ref=linked, by_likeness=by_likeness)
 
 
 def _of(stores: set[str], rows: pd.DataFrame) -> pd.DataFrame:

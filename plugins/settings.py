@@ -344,6 +344,7 @@ class Settings(_Frozen):
     reports: Address = Field(default="./reports", repr=False)
     secrets: Text = "./secrets"
     coverage_floor: float = Field(default=0.95, ge=0, le=1)
+    match_enrolled: bool = False
     vectors: VectorSettings = VectorSettings()
     scan: ScanSettings = ScanSettings()
     encoder: EncoderSettings | None = None

@@ -48,7 +48,8 @@ class Place:
     Attributes:
         store: name of the store or database.
         where: the table, or the address of the picture.
-        what: ``template``, ``image`` or ``attribute`` of a table, or ``picture``.
+        what: ``template``, ``image`` or ``attribute`` of a table, ``picture``, or ``picture by likeness`` where a
+            face in it was matched with the person's template.
         purpose: what it is held for.
         find_by: the column that holds the person's id; for a picture in a row the key of the row.
         stored_at: when it was stored or taken.
@@ -172,10 +173,14 @@ def _only(facts: Facts, ref: str) -> Facts:
     def own(table: pd.DataFrame) -> pd.DataFrame:
         return table[(table["subject_ref"] == ref).to_numpy(bool, na_value=False)].reset_index(drop=True)
 
+    faces = own(facts.faces)
+    shown = pd.MultiIndex.from_frame(faces.loc[faces["by_likeness"], ["store", "uri"]])
+    by_likeness = pd.MultiIndex.from_frame(facts.objects[["store", "uri"]]).isin(shown)
+    objects = facts.objects.assign(subject_ref=facts.objects["subject_ref"].where(~by_likeness, ref))
     return replace(
         facts,
-        objects=own(facts.objects),
-        faces=own(facts.faces),
+        objects=own(objects.assign(by_likeness=by_likeness)),
+        faces=faces,
         subjects=own(facts.subjects),
         consents=own(facts.consents),
     )
@@ -209,7 +214,7 @@ def _pictures(run: Run, own: Facts) -> list[Place]:
         Place(
             store=row["store"],
             where=row["uri"],
-            what="picture",
+            what="picture by likeness" if row["by_likeness"] else "picture",
             purpose=str(purposes.get(row["store"], "")),
             find_by=_row_key(run, row["uri"]),
             stored_at=_time(row["captured_at"]),

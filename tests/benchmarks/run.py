@@ -21,6 +21,7 @@ NAMES = (
     "few",
     "scale",
     "until-verdict",
+    "matching",
     "discover",
     "tables",
     "consents",
