@@ -11,7 +11,9 @@ from detectors.profile import Profile
 from detectors.tidy import row_hashes, unit_vectors
 
 # Of ten thousand faces of strangers one is matched by mistake, where people look as they do in the calibration. Own
-# measurement on LFW's held-out half, every second person enrolled with one picture (`make bench ONLY=matching`).
+# measurement (`make bench ONLY=matching`, 2026-11) with every second person of LFW's held-out half enrolled by one
+# picture: 7 of 3,314 faces of strangers were matched, all with a cosine of 0.969 or more, which are pictures that LFW
+# has under two names; of 2,147 faces of the enrolled 20 % were matched, none with somebody else.
 WRONG_A_FACE = 1e-4
 
 NOBODY = -1
