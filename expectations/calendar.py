@@ -58,6 +58,19 @@ def is_working_day(day: date, country: str = "CN") -> bool:
     return bool(is_workday(day))
 
 
+def day_off(day: date, country: str = "CN") -> str:
+    """Say why people do not work on that day; empty when they do.
+
+    Raises:
+        CalendarUnknown: the working days of that year or country are not known.
+    """
+    from chinese_calendar import get_holiday_detail
+
+    if is_working_day(day, country):
+        return ""
+    return get_holiday_detail(day)[1] or "weekend"
+
+
 def known_years() -> tuple[int, int]:
     """Give the first and the last year whose working days are known."""
     from chinese_calendar.constants import holidays

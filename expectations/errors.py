@@ -3,6 +3,7 @@
 ExpectationsError
 ├── UnknownPolicy     no policy of that name
 ├── BadPolicy         a policy file is not what a policy must be
+├── NoClock           a policy has no clock of that kind
 ├── CalendarUnknown   the working days of that year or country are not known
 ├── BadFacts          an evidence table lacks what the judge reads
 └── GateBroken        a check could not be evaluated, or two counts that must agree do not
@@ -42,6 +43,19 @@ class BadPolicy(ExpectationsError):
 
     def __str__(self) -> str:
         return f"policy {self.name} cannot be used: {self.problem}; correct the file"
+
+
+class NoClock(ExpectationsError):
+    """A policy has no clock of that kind that was read in a text."""
+
+    def __init__(self, policy: str, kind: str, known: Iterable[str]) -> None:
+        self.policy, self.kind, self.known = policy, kind, tuple(known)
+        super().__init__(self.policy, self.kind, self.known)
+
+    def __str__(self) -> str:
+        return (
+            f"policy {self.policy} has no clock of kind {self.kind!r} that is verified; it has: {', '.join(self.known)}"
+        )
 
 
 class CalendarUnknown(ExpectationsError):

@@ -110,6 +110,8 @@ class Policy(_Part):
     legacy_due: date | None
     threshold: Threshold
     public_place: Filing | None
+    change: Filing | None
+    end: Filing | None
     consent: Consent
     challenge: Challenge
     minors: Minors

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from plugins.cli_deadline import deadline
 from plugins.cli_discover import discover
 from plugins.cli_progress import counting
 from plugins.cli_subject import subject
@@ -30,6 +31,7 @@ _USAGE_PROBLEMS = {
     "CalibrationProblem",
     "NoSuchRun",
     "UnknownPolicy",
+    "NoClock",
 }
 
 
@@ -331,6 +333,7 @@ def screenshot(page: Path, picture: Path, dark: bool) -> None:
     click.echo(take_screenshot(page, picture, dark=dark))
 
 
+cli.add_command(deadline)
 cli.add_command(discover)
 cli.add_command(subject)
 

@@ -1,0 +1,60 @@
+"""The command `facewarden deadline`: until when something is due under a policy, and which days were not counted."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from expectations.deadlines import Deadline
+
+_WAYS = {
+    "verified": "read in an official text",
+    "secondary": "read in secondary sources",
+    "memory": "seen in no text: check it before citing it",
+    "own": "this tool's own rule",
+}
+
+
+@click.command()
+@click.option("--policy", required=True, metavar="NAME", help="Whose clock, such as cn-measures-2025.")
+@click.option("--from", "start", required=True, type=click.DateTime(["%Y-%m-%d"]), metavar="DAY",
+              help="The day that set it off; counting begins with the next one.")  # fmt: skip
+@click.option("--kind", type=click.Choice(["filing", "change", "end"]), default="filing", show_default=True,
+              help="filing: the number was reached; change: what was filed changed; end: the use ended.")  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
+)
+def deadline(policy: str, start: datetime, kind: Any, form: str) -> None:
+    """Print the day by which something is due, and the days that were skipped in counting.
+
+    `facewarden deadline --policy cn-measures-2025 --from 2025-06-01` gives 2025-07-14, the regulator's own example. A
+    year whose working days are not known yet is an error, never a guess.
+    """
+    from expectations.deadlines import deadline_of
+    from expectations.policy import load_policy
+
+    found = deadline_of(load_policy(policy), kind, start.date())
+    click.echo(json.dumps(found.as_dict(), ensure_ascii=False) if form == "json" else "\n".join(_lines(found)))
+
+
+def _lines(found: Deadline) -> list[str]:
+    counted = f"{found.working_days} working days after {found.from_day}" if found.working_days else "the day named"
+    lines = [
+        f"due: {found.due_on}",
+        f"counted: {counted}",
+        f"article: {found.article} (number {_WAYS[found.status]}; article {_WAYS[found.article_status]})",
+    ]
+    lines += [f"note: {found.note}"] if found.note else []
+    if found.skipped:
+        lines.append(f"skipped: {len(found.skipped)} days")
+        for why, days in groupby(found.skipped, key=lambda entry: entry[1]):
+            shown = [day for day, _ in days]
+            span = str(shown[0]) if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
+            lines.append(f"  {span}  {why}")
+    lines += [f"counted although a weekend: {day} (made up for a holiday)" for day in found.made_up]
+    return lines
