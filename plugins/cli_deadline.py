@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +42,19 @@ def deadline(policy: str, start: datetime, kind: Any, form: str) -> None:
     click.echo(json.dumps(found.as_dict(), ensure_ascii=False) if form == "json" else "\n".join(_lines(found)))
 
 
+def _spans(skipped: Sequence[tuple[date, str]]) -> Iterator[tuple[str, str]]:
+    """Put days that follow each other for one reason together."""
+    runs: list[list[tuple[date, str]]] = []
+    for day, why in skipped:
+        if runs and runs[-1][-1] == (day - timedelta(days=1), why):
+            runs[-1].append((day, why))
+        else:
+            runs.append([(day, why)])
+    for run in runs:
+        (first, why), (last, _) = run[0], run[-1]
+        yield (str(first) if first == last else f"{first} to {last}"), why
+
+
 def _lines(found: Deadline) -> list[str]:
     counted = f"{found.working_days} working days after {found.from_day}" if found.working_days else "the day named"
     lines = [
@@ -52,9 +65,6 @@ def _lines(found: Deadline) -> list[str]:
     lines += [f"note: {found.note}"] if found.note else []
     if found.skipped:
         lines.append(f"skipped: {len(found.skipped)} days")
-        for why, days in groupby(found.skipped, key=lambda entry: entry[1]):
-            shown = [day for day, _ in days]
-            span = str(shown[0]) if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
-            lines.append(f"  {span}  {why}")
+        lines += [f"  {span}  {why}" for span, why in _spans(found.skipped)]
     lines += [f"counted although a weekend: {day} (made up for a holiday)" for day in found.made_up]
     return lines

@@ -74,6 +74,8 @@ def test_the_command_prints_the_day_and_the_days_skipped() -> None:
     assert text.exit_code == 0
     assert text.output.splitlines()[0] == "due: 2025-07-14"
     assert "2025-06-02  Dragon Boat Festival" in text.output
+    assert "2025-06-07 to 2025-06-08  weekend" in text.output
+    assert text.output.count("weekend") == 6
     found = json.loads(CliRunner().invoke(cli, [*words, "--format", "json"]).output)
     assert (found["due_on"], found["working_days"]) == ("2025-07-14", 30)
     assert found["skipped"][0] == {"day": "2025-06-02", "because": "Dragon Boat Festival"}
