@@ -112,7 +112,7 @@ def held_rows(facts: Facts) -> pd.DataFrame:
     """Give what is held of whom and for what: records of databases, and pictures that are filed under a person.
 
     Returns:
-        The columns ``HELD``.
+        The columns ``HELD``, and ``uri`` of the picture, empty for a record.
     """
     kinds = facts.stores.set_index("store")["kind"]
     faces = facts.faces[facts.faces["subject_ref"].notna() & (facts.faces["store"].map(kinds) == "objects")]
@@ -125,6 +125,7 @@ def held_rows(facts: Facts) -> pd.DataFrame:
         {
             "store": pictures["store"],
             "table": "",
+            "uri": pictures["uri"],
             "subject_ref": pictures["subject_ref"],
             "data_class": "image",
             "purpose": pictures["store"].map(facts.stores.set_index("store")["purpose"]).fillna(""),
@@ -133,7 +134,7 @@ def held_rows(facts: Facts) -> pd.DataFrame:
             "born_on": None,
         }
     )
-    subjects = facts.subjects[list(HELD)]
+    subjects = facts.subjects[list(HELD)].assign(uri="")
     parts = [part for part in (subjects, linked) if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else subjects
 

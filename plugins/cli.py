@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from plugins.cli_deadline import deadline
+from plugins.cli_deletion import deletion_plan
 from plugins.cli_discover import discover
 from plugins.cli_progress import counting
 from plugins.cli_subject import subject
@@ -334,6 +335,7 @@ def screenshot(page: Path, picture: Path, dark: bool) -> None:
 
 
 cli.add_command(deadline)
+cli.add_command(deletion_plan)
 cli.add_command(discover)
 cli.add_command(subject)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from plugins.evidence import Commit, safe_name
 from plugins.judge import report_path
 from plugins.reports.jsonfile import from_json, write_reports
 from plugins.reports.model import Report
 from plugins.reports.page import to_html
 from plugins.run import Run
-
-# A spreadsheet runs a cell that begins so as a formula (OWASP, CSV injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from plugins.spreadsheet import to_csv
 
 
 class NoSuchRun(Exception):
@@ -60,9 +55,4 @@ def _text(run: Run, run_id: str) -> str:
 
 def _findings_csv(run: Run, commit: Commit) -> str:
     frame = run.evidence.read_fragment("findings", commit.fragment).drop(columns="file")
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(frame.columns)
-    for row in frame.astype(object).where(frame.notna(), "").itertuples(index=False):
-        writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA_STARTS) else cell for cell in row])
-    return out.getvalue()
+    return to_csv(list(frame.columns), frame.astype(object).where(frame.notna(), "").itertuples(index=False))
