@@ -1,4 +1,4 @@
-"""Whom the pictures of a store are filed under: by their path, by a list of all of them, or by a file beside each."""
+"""Whom the pictures of a store are filed under, where a list of all of them says so, or a file beside each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugins.settings_file import nearest
-from plugins.stores.capture import subject_from_uri
 from plugins.stores.cells import to_person
 from plugins.stores.json_fields import field_of
 from plugins.stores.listing import Found
@@ -99,8 +98,3 @@ def person_in(sidecar: bytes, field: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     return None if isinstance(value, dict | list | bool) else to_person(value)
-
-
-def person_of_path(settings: StoreSettings, uri: str) -> str | None:
-    """Read the person's id out of a picture's path, where the settings say how."""
-    return subject_from_uri(settings.subject_pattern, uri) if settings.subject_pattern else None

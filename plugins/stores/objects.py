@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from plugins.stores.capture import captured_from_name, subject_from_uri
 from plugins.stores.credentials import scrub, storage
-from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, person_of_path, read_manifest
+from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
 from plugins.stores.listing import Found, find_one, walk_any, walk_bucket, walk_folder
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.retry import attempt
@@ -208,7 +208,7 @@ class ObjectStore:
     def _person(self, path: str, uri: str) -> str | None:
         if self._settings.subject_manifest:
             return self._manifest.get(self._below(path))
-        return person_of_path(self._settings, uri)
+        return subject_from_uri(self._settings.subject_pattern, uri) if self._settings.subject_pattern else None
 
     def _ref(self, person: str | None) -> str | None:
         return self._keyring.pseudonym(self._settings.id_namespace, person) if person and self._keyring else None

@@ -11,7 +11,6 @@ import os
 import resource
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
@@ -23,10 +22,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
-from measuring import Figures
+from measuring import Figures, filled_schema
 
 PEOPLE = int(os.environ.get("FACEWARDEN_BENCH_PEOPLE", "1000000"))
-SERVER = os.environ.get("FACEWARDEN_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 JUDGED = 1_000_000
 """Up to so many people are also judged with findings and gate, which one task does in one piece."""
 
@@ -89,21 +87,10 @@ GROUP BY 1
 
 def measure() -> Figures:
     """Fill a schema of the test server, measure both ways, drop it."""
-    schema = f"facewarden_{uuid.uuid4().hex[:12]}"
-    url = f"{SERVER}?options=-csearch_path%3D{schema}"
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-            for statement in FILL.format(n=PEOPLE).replace("%", "%%").split(";")[:-1]:
-                connection.exec_driver_sql(statement)
+    with filled_schema(FILL.format(n=PEOPLE)) as (url, engine):
         by_hand, sql_seconds = _by_hand(engine)
         ours = _alone(reconciled, url)
         judged = _alone(judged_whole, url) if PEOPLE <= JUDGED else None
-    finally:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-        engine.dispose()
     counts, seconds, memory = ours
     if counts != by_hand:
         raise AssertionError(f"the two ways differ: {counts} and {by_hand}")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import statistics
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
+
 RUNS = 5
+SERVER = os.environ.get("FACEWARDEN_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 Figures = dict[str, float]
 Work = Callable[[], object]
 
@@ -24,6 +28,28 @@ def median_seconds(*works: Work, runs: int = RUNS) -> list[float]:
             work()
             taken.append(time.perf_counter() - start)
     return [statistics.median(taken) for taken in times]
+
+
+@contextmanager
+def filled_schema(statements: str) -> Iterator[tuple[str, sa.Engine]]:
+    """Make a schema of the tests' PostgreSQL server by some statements, each ended by a semicolon; drop it at the end.
+
+    Yields:
+        Its URL as settings have it, and an engine on it.
+    """
+    schema = f"facewarden_{uuid.uuid4().hex[:12]}"
+    url = f"{SERVER}?options=-csearch_path%3D{schema}"
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            for statement in statements.replace("%", "%%").split(";")[:-1]:
+                connection.exec_driver_sql(statement)
+        yield url, engine
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        engine.dispose()
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import os
 import resource
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
@@ -23,13 +22,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 import yaml
-from measuring import Figures
+from measuring import Figures, filled_schema
 
 if TYPE_CHECKING:
     from plugins.run import Run
 
 ROWS = int(os.environ.get("FACEWARDEN_BENCH_ROWS", "1000000"))
-SERVER = os.environ.get("FACEWARDEN_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
 BLOB_BYTES = 2_048
 Measured = tuple[float, float, int]
 """Seconds, peak of the process's memory in MiB, pictures."""
@@ -62,20 +60,9 @@ def measure() -> Figures:
 
 
 def _with_rows(rows: int, *works: Callable[[str, str], int]) -> list[Measured]:
-    schema = f"facewarden_{uuid.uuid4().hex[:12]}"
-    url = f"{SERVER}?options=-csearch_path%3D{schema}"
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-            for statement in FILL.format(n=rows, repeats=BLOB_BYTES // 32).split(";")[:-1]:
-                connection.exec_driver_sql(statement)
-        with tempfile.TemporaryDirectory() as folder:
-            found = [_alone(work, url, folder) for work in works]
-    finally:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-        engine.dispose()
+    filled = FILL.format(n=rows, repeats=BLOB_BYTES // 32)
+    with filled_schema(filled) as (url, _), tempfile.TemporaryDirectory() as folder:
+        found = [_alone(work, url, folder) for work in works]
     if wrong := [n for _, _, n in found if n != rows]:
         raise AssertionError(f"{wrong} pictures were found of {rows}")
     return found
