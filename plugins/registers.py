@@ -40,7 +40,7 @@ def read_registers(run: Run) -> Fragment:
         if not failed or not run.evidence.latest("subjects", database.name):
             made += _kept(run, "subjects", database.name, table)
         counted, uncounted = _tallies(run, database)
-        if counted:
+        if counted or not uncounted:
             tallies[database.name] = counted
         columns, unseen[database.name] = database_columns(run, database)
         if len(columns) or not database.discover:

@@ -106,7 +106,10 @@ def test_the_settings_have_the_last_word(hidden: Organisation, said: dict[str, A
 
 
 def test_a_database_without_tables_is_only_looked_through(hidden: Organisation) -> None:
-    report = night(hidden, tables=[])
+    night(hidden)
+    report = night(hidden, "night-2", tables=[])
+    [access] = [store for store in report["stores"] if store["kind"] == "database"]
+    assert access["tables"] == [], "what they held when they were declared is forgotten"
     places = [place for _, place in open_findings(hidden)]
     assert sorted(places) == ["people.photo", "people.template", "visitor_cache.face_embedding"]
     assert report["people"]["with_template"] == 0
