@@ -77,6 +77,7 @@ OBJECTS = Table(
         Column(
             "subject_ref", "text", "keyed hash of the person it is filed under, when the store says so", optional=True
         ),
+        Column("gone_on", "day", "of what left its store: first day on which it was missed", optional=True),
     ),
 )
 
@@ -197,7 +198,33 @@ FINDINGS = Table(
         Column("last_seen", "day", "last day it was found"),
         Column("since", "day", "since when the state it speaks of holds", optional=True),
         Column("due", "day", "by when to act", optional=True),
-        Column("status", "text", "open"),
+        Column("status", "text", "open, acknowledged, false_positive, legal_hold, accepted or reopened"),
+    ),
+)
+
+CLOSED = Table(
+    "closed",
+    "one finding that was not found again",
+    (
+        Column("finding_id", "text", "as in findings"),
+        Column("rule", "text", "short name of the rule"),
+        Column("policy", "text", "policy that held the rule"),
+        Column("store", "text", "store it was about; empty for the whole controller"),
+        Column("first_seen", "day", "first day it was found"),
+        Column("last_seen", "day", "last day it was found"),
+        Column("closed_on", "day", "day on which it was not found again"),
+        Column("why", "text", "why it is gone, as far as the evidence shows"),
+    ),
+)
+
+SAFEGUARDS = Table(
+    "safeguards",
+    "one thing asked about how a store is guarded",
+    (
+        Column("store", "text", "name of the store or database"),
+        Column("check", "text", "what was asked"),
+        Column("holds", "text", "yes, no or unknown"),
+        Column("detail", "text", "counts or names of tables and buckets; never of people", optional=True),
     ),
 )
 
@@ -225,7 +252,7 @@ RUNS = Table(
     ),
 )
 
-TABLES = {t.name: t for t in (OBJECTS, FACES, SUBJECTS, COLUMNS, CONSENTS, CENSUS, FINDINGS, RUNS)}
+TABLES = {t.name: t for t in (OBJECTS, FACES, SUBJECTS, COLUMNS, CONSENTS, CENSUS, FINDINGS, CLOSED, SAFEGUARDS, RUNS)}
 
 
 def columns_page() -> str:

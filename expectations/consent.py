@@ -100,7 +100,7 @@ def reconcile(
     today, units = day64(as_of), number_units(held, consents)
     stored_on = earliest(_days(days_of_times(held["stored_at"], timezone)), units.of_held, len(units.person))
     given = read_given(consents, units, stored_on, policy, today, timezone)
-    people = _minors(held, units, born_before(as_of, policy.minors.under_age))
+    people = _minors(held, units, born_before(as_of, policy.minors.under_age) if policy.minors else None)
     signs = _signs(given, units, stored_on, *people)
     state = _decide(signs)
     unclear, contradicted_on = _unclear(held, given, units, state)
@@ -113,6 +113,18 @@ def reconcile(
         row_of_held=units.of_held,
         nothing_stored=_by_purpose(units.purpose[units.held_units :][good], units),
     )
+
+
+def nobody_held() -> Reconciled:
+    """Give what is reconciled where consent is not asked for."""
+    columns = ("subject_ref", "purpose", "consent_state", "since", "minor", "born_known", "other", "unclear")
+    states = pd.DataFrame({name: pd.Series([], dtype="str") for name in columns})
+    states = states.assign(
+        consent_state=pd.Categorical([], dtype=STATE_DTYPE),
+        unclear=pd.Categorical([], dtype=_UNCLEAR_DTYPE),
+        since=np.zeros(0, "datetime64[s]"),
+    )
+    return Reconciled(states, np.zeros(0, np.int64), {})
 
 
 def count_states(states: pd.DataFrame) -> pd.DataFrame:
@@ -144,8 +156,14 @@ class _Signs:
     other: Codes
 
 
-def _minors(held: pd.DataFrame, units: Units, grown_up: np.datetime64) -> tuple[Mask, Mask]:
-    """Say of each held unit whether its person is a minor, and whether a date of birth says so."""
+def _minors(held: pd.DataFrame, units: Units, grown_up: np.datetime64 | None) -> tuple[Mask, Mask]:
+    """Say of each held unit whether its person is a minor, and whether a date of birth says so.
+
+    Without a last birthday of grown-ups the policy asks for no guardian: nobody is a minor.
+    """
+    if grown_up is None:
+        nobody = np.zeros(units.held_units, bool)
+        return nobody, nobody
     person = units.person[units.of_held]
     # Age is the person's, whatever row knows it; of several dates of birth the youngest counts, so that no child is
     # taken for older than one row says.

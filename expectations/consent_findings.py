@@ -73,17 +73,18 @@ def _places(reconciled: Reconciled, held: pd.DataFrame) -> tuple[pd.Series, pd.S
 
 
 def _article(state: str, policy: Policy) -> str:
-    rules: dict[str, Rule] = {
+    rules: dict[str, Rule | None] = {
         "withdrawn_still_stored": policy.withdrawal,
         "minor_without_guardian": policy.minors,
         "bundled_or_unlimited": policy.challenge,
     }
-    return rules.get(state, policy.consent).article
+    rule = rules.get(state) or policy.consent
+    return rule.article if rule else ""
 
 
 def _because(row: Any, policy: Policy, as_of: date) -> str:
     since = day_text(row.since)
-    age = policy.minors.under_age
+    age = policy.minors.under_age if policy.minors else 0
     texts = {
         "no_recorded_ground": f"Held for {row.purpose} since {since}; up to {as_of} no consent to it is on record.",
         "withdrawn_still_stored": f"Consent to {row.purpose} was withdrawn on {since}, none was given after it, and "

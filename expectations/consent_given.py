@@ -81,7 +81,7 @@ def read_given(
     expires_on = days_of_times(consents["expires_at"], zone)
     good, weak = _kinds(consents, policy)
     counts = (good | weak) & ~(granted_on > today)
-    if policy.consent.before_storage:
+    if policy.consent and policy.consent.before_storage:
         counts &= ~(granted_on > stored_on[unit].view("datetime64[D]"))
     last = latest(withdrawn_at, unit, len(units.person))[unit]
     return Given(
@@ -101,8 +101,10 @@ def read_given(
 
 
 def _kinds(consents: pd.DataFrame, policy: Policy) -> tuple[Mask, Mask]:
-    taken = consents["kind"].isin(policy.consent.kinds).to_numpy(bool)
+    taken = consents["kind"].isin(policy.consent.kinds if policy.consent else ()).to_numpy(bool)
     doubtful = _flags(consents["bundled"]) | _flags(consents["unlimited"])
+    if policy.challenge is None:
+        return taken, np.zeros(len(taken), bool)
     weak = (taken & doubtful) | consents["kind"].isin(policy.challenge.kinds).to_numpy(bool)
     return taken & ~weak, weak
 

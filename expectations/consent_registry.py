@@ -35,4 +35,5 @@ def registry_counts(consents: pd.DataFrame, policy: Policy) -> dict[str, int]:
 
 def known_kinds(policy: Policy) -> tuple[str, ...]:
     """Give the kinds of consent that the policy has a rule for."""
-    return (*policy.consent.kinds, *policy.challenge.kinds)
+    consent, challenge = policy.consent, policy.challenge
+    return (*(consent.kinds if consent else ()), *(challenge.kinds if challenge else ()))

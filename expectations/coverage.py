@@ -7,7 +7,8 @@ from datetime import date
 import pandas as pd
 
 from expectations.findings import make_part
-from expectations.policy import Policy
+
+ARTICLE = "facewarden: coverage floor"
 
 
 def coverage_shares(coverage: pd.DataFrame) -> pd.DataFrame:
@@ -27,13 +28,12 @@ def coverage_shares(coverage: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"store": coverage["store"], "seen": seen, "examined": examined, "share_examined": share})
 
 
-def coverage_findings(shares: pd.DataFrame, floor: float, policy: Policy, as_of: date) -> pd.DataFrame:
+def coverage_findings(shares: pd.DataFrame, floor: float, as_of: date) -> pd.DataFrame:
     """Make a finding of each store below the floor.
 
     Args:
         shares: as ``coverage_shares`` gives it.
         floor: smallest share that is enough, 0 to 1.
-        policy: whose rule is cited.
         as_of: the day judged for.
     """
     low = shares[shares["share_examined"] < floor].reset_index(drop=True)
@@ -45,7 +45,7 @@ def coverage_findings(shares: pd.DataFrame, floor: float, policy: Policy, as_of:
     return make_part(
         {
             "rule": "coverage_below_floor",
-            "article": policy.coverage.article,
+            "article": ARTICLE,
             "severity": "medium",
             "store": low["store"],
             "because": pd.Series(because, dtype="str"),

@@ -25,7 +25,8 @@ class Deadline:
         status: how the number was read; ``article_status`` how the article was (see ``policy.Status``).
         from_day: the day that set it off; counted from the next one.
         due_on: last day.
-        working_days: how many were counted; 0 when the law names the day itself.
+        working_days: how many were counted; 0 when the law names the day itself, or counts calendar days.
+        calendar_days: how many of these were counted; 0 when the law counts working days.
         skipped: days between that are not worked, and why.
         made_up: weekend days between that are worked, because of a holiday, and so were counted.
         note: what else to know, one sentence; empty when nothing.
@@ -39,6 +40,7 @@ class Deadline:
     from_day: date
     due_on: date
     working_days: int
+    calendar_days: int
     skipped: tuple[tuple[date, str], ...]
     made_up: tuple[date, ...]
     note: str = ""
@@ -63,14 +65,17 @@ def deadline_of(policy: Policy, kind: Kind, from_day: date) -> Deadline:
         NoClock: the policy has no such clock that was read in a text.
         CalendarUnknown: the count reaches a year whose working days are not known.
     """
-    clock: Filing | None = {"filing": policy.threshold, "change": policy.change, "end": policy.end}[kind]
+    clocks = {"filing": _filing(policy), "change": policy.change, "end": policy.end}
+    clock = clocks[kind]
     if clock is None:
-        raise NoClock(policy.name, kind, [k for k in KINDS if k == "filing" or getattr(policy, k)])
+        raise NoClock(policy.name, kind, [name for name, known in clocks.items() if known])
     notes = [] if policy.in_force else [f"The {policy.short} is not in force: {policy.standing}"]
-    working_days, due = clock.working_days, policy.legacy_due
+    working_days, days, due = clock.working_days or 0, clock.days or 0, policy.legacy_due
     if kind == "filing" and due and policy.effective and from_day < policy.effective:
         notes.insert(0, f"Reached before {policy.effective}, when the rule came into force: the day was set for all.")
-        working_days = 0
+        working_days = days = 0
+    elif days:
+        due = from_day + timedelta(days=days)
     else:
         due = add_working_days(from_day, working_days, policy.country)
     between = [from_day + timedelta(days=n) for n in range(1, (due - from_day).days + 1)] if working_days else []
@@ -84,7 +89,15 @@ def deadline_of(policy: Policy, kind: Kind, from_day: date) -> Deadline:
         from_day=from_day,
         due_on=due,
         working_days=working_days,
+        calendar_days=days,
         skipped=tuple((day, why) for day, why in off.items() if why),
         made_up=tuple(day for day, why in off.items() if not why and day.weekday() >= 5),
         note=" ".join(notes),
     )
+
+
+def _filing(policy: Policy) -> Filing | None:
+    """Give what is filed: by head-count, else for use in public places."""
+    if policy.threshold and policy.threshold.has_clock:
+        return policy.threshold
+    return policy.public_place

@@ -54,7 +54,8 @@ class NoClock(ExpectationsError):
 
     def __str__(self) -> str:
         return (
-            f"policy {self.policy} has no clock of kind {self.kind!r} that is verified; it has: {', '.join(self.known)}"
+            f"policy {self.policy} has no clock of kind {self.kind!r} that was read in a text; "
+            f"it has: {', '.join(self.known) or 'none'}"
         )
 
 

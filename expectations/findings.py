@@ -12,10 +12,13 @@ import pandas as pd
 
 from expectations.columns import FINDINGS
 from expectations.days import Days, day_column, days_of_dates
+from expectations.decisions import statuses
 
 PART = ("rule", "article", "severity", "store", "locator", "subject_ref", "because", "since", "due", "place")
 """Columns of a part of the findings, as each rule's module gives it; ``place`` is what the id is made of, with the rule
 and the person: it holds nothing that changes while the finding is the same."""
+
+_RANKS = {"high": 0, "medium": 1, "low": 2}
 
 Explain = Callable[[Any], str]
 
@@ -57,14 +60,18 @@ def day_text(day: Any) -> str:
     return "a day that is not known" if pd.isna(day) else str(np.datetime64(day, "D"))
 
 
-def build_findings(parts: Sequence[pd.DataFrame], policy: str, as_of: date, history: pd.DataFrame) -> pd.DataFrame:
+def build_findings(
+    parts: Sequence[pd.DataFrame], policy: str, as_of: date, history: pd.DataFrame, decisions: pd.DataFrame
+) -> pd.DataFrame:
     """Join the parts into the findings table.
 
     Args:
         parts: frames of the columns ``PART``.
         policy: name of the policy.
         as_of: the day judged for; ``last_seen`` of every finding.
-        history: findings of earlier nights (columns ``finding_id`` and ``first_seen`` are read), or empty.
+        history: findings of earlier nights, open and closed ones, or empty; ``finding_id``, ``first_seen`` and
+            ``closed_on`` are read.
+        decisions: what was decided about findings, or empty; see ``decisions.statuses``.
 
     Returns:
         The columns of ``FINDINGS`` in order, sorted by severity, rule, store and locator; texts are ``str``, days
@@ -75,11 +82,11 @@ def build_findings(parts: Sequence[pd.DataFrame], policy: str, as_of: date, hist
     frame["policy"] = policy
     frame["first_seen"] = day_column(_first_seen(frame["finding_id"], as_of, history))
     frame["last_seen"] = day_column(np.full(len(frame), np.datetime64(as_of, "D")))
-    frame["status"] = "open"
+    frame["status"] = statuses(frame["finding_id"], as_of, history, decisions)
     for column in FINDINGS.columns:
         if column.kind == "text":
             frame[column.name] = frame[column.name].astype("str")
-    rank = frame["severity"].map({"high": 0, "medium": 1, "low": 2})
+    rank = frame["severity"].map(_RANKS)
     order = frame.assign(rank=rank).sort_values(["rank", "rule", "store", "locator", "finding_id"], kind="stable").index
     return frame.loc[order, FINDINGS.names].reset_index(drop=True)
 
@@ -99,3 +106,20 @@ def _first_seen(ids: pd.Series, as_of: date, history: pd.DataFrame) -> Days:
     # A day judged again after later ones keeps its own date.
     first: Days = np.fmin(earlier, today)
     return first
+
+
+def merged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the findings of several policies; what several of them find is one finding that names them all."""
+    if len(tables) == 1:
+        return tables[0]
+    rows = pd.concat(list(tables), ignore_index=True)
+    twice = rows["finding_id"].duplicated(keep=False)
+    for _, same in rows[twice].groupby("finding_id", sort=False):
+        first = same.index[0]
+        for name, joint in (("policy", ", "), ("article", "; ")):
+            rows.loc[first, name] = joint.join(dict.fromkeys(same[name]))
+        rows.loc[first, "severity"] = min(same["severity"], key=_RANKS.__getitem__)
+        days = same["due"].dropna()
+        if len(days):
+            rows.loc[first, "due"] = min(days)
+    return rows.drop_duplicates("finding_id", keep="first").reset_index(drop=True)

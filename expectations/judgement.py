@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
-from expectations.consent import HELD, count_states, reconcile
+from expectations.attestations import Asked, asked_for, attestation_findings
+from expectations.consent import HELD, Reconciled, count_states, nobody_held, reconcile
 from expectations.consent_findings import consent_findings
 from expectations.consent_registry import ENDS_CHECK, KINDS_CHECK, registry_counts, registry_rows
 from expectations.coverage import coverage_findings, coverage_shares
 from expectations.errors import GateBroken
 from expectations.facts import Facts
+from expectations.filing import filing_clocks, filing_findings
 from expectations.findings import build_findings, make_part
+from expectations.forecast import Forecast, forecast
 from expectations.policy import Policy, Verdict
-from expectations.retention import retention_clocks, retention_findings, retention_table
-from expectations.suite import STATE_CHECKS, run_gate
-from expectations.threshold import THRESHOLD_RULE, WARNING_RULE, filing_clocks, filing_findings, head_count, verdict_of
+from expectations.retention import kept_too_short, retention_clocks, retention_findings, retention_table
+from expectations.safeguards import forbidden_findings, safeguard_findings
+from expectations.suite import STATE_CHECKS, Keep, run_gate
+from expectations.threshold import (
+    LINE_RULE,
+    THRESHOLD_RULE,
+    WARNING_RULE,
+    Ends,
+    line_findings,
+    people_of,
+    verdict_of,
+)
 from expectations.undeclared import undeclared_findings
 
 __all__ = ["Facts", "Judgement", "held_rows", "judge"]
@@ -31,22 +43,29 @@ class Judgement:
 
     Attributes:
         findings: the evidence table ``findings``.
-        verdict: below, above or undetermined (also when nobody was counted).
-        threshold: the number of people of the line.
+        verdict: below, above or undetermined (also when nobody was counted); None when the policy draws no line.
+        threshold: the number of people of the line; None when the policy draws none.
         rule: name of the policy that draws it.
-        filing: running clocks: rule, policy, article, crossed_on, due_on, days_left, working_days_left, why.
+        people: ends of the head-count that the policy is about; None when nobody was counted.
+        filing: clocks, those stopped by a filing included: rule, policy, article, crossed_on, due_on, days_left,
+            working_days_left, why, filed_on, found_by.
+        forecast: when the line will be reached; None when the history is too short, or it was.
+        attestations: what somebody has to attest, and how it stands.
         consent_states: purpose, state, people: a row for each state of each purpose.
         nothing_stored: purpose to the people who consented to it and of whom nothing is held for it.
-        retention: store, kind, held, oldest, overdue, undated, max_days: a row for each store.
+        retention: a row for each store, see ``retention.retention_table``.
         checks: what Great Expectations counted: check, expectation, success, evaluated, unexpected.
         unlinked: store to the number of its faces that are linked to no person's record, where there are any.
     """
 
     findings: pd.DataFrame
-    verdict: Verdict
-    threshold: int
+    verdict: Verdict | None
+    threshold: int | None
     rule: str
+    people: Ends | None
     filing: list[dict[str, Any]]
+    forecast: Forecast | None
+    attestations: list[Asked]
     consent_states: pd.DataFrame
     nothing_stored: dict[str, int]
     retention: pd.DataFrame
@@ -57,55 +76,87 @@ class Judgement:
         return f"Judgement({self.rule}, {self.verdict}, findings={len(self.findings)}, clocks={len(self.filing)})"
 
 
-def judge(facts: Facts, policy: Policy, as_of: date) -> Judgement:
-    """Judge the facts by the policy for one day.
+def judge(facts: Facts, policy: Policy, as_of: date, keep: Keep = lambda name, result: None) -> Judgement:
+    """Judge the facts by the policy for one day; ``keep`` is given Great Expectations' result of each check.
 
     Raises:
         BadFacts: a table lacks what the judge reads.
         GateBroken: a check was not evaluated in full, or its count is not that of the findings.
     """
-    facts = facts.checked()
-    people = head_count(facts.census)
+    facts = _of_data(facts.checked(), policy)
+    people = people_of(facts, policy, policy.threshold, as_of)
     held = held_rows(facts)
-    reconciled = reconcile(held, facts.consents, facts.grounds, policy, as_of, facts.timezone)
-    clocks = retention_clocks(facts, as_of)
+    reconciled = _reconciled(held, facts, policy, as_of)
+    clocks, too_short = retention_clocks(facts, policy, as_of), kept_too_short(facts, policy, as_of)
     shares = coverage_shares(facts.coverage)
     filing = filing_clocks(facts, people, policy, as_of)
-    unlinked = _unlinked(facts)
+    asked = asked_for(facts, people, policy, as_of)
+    unlinked = _unlinked(facts) if policy.consent else {}
+    of_line = [clock for clock in filing if clock.rule == THRESHOLD_RULE]
     parts = {
         "consent": consent_findings(reconciled, held, policy, as_of),
-        "retention": retention_findings(clocks, policy, as_of),
-        "head-count": filing_findings(filing, people, policy, as_of),
-        "coverage": coverage_findings(shares, facts.coverage_floor, policy, as_of),
+        "retention": retention_findings(clocks, too_short, policy, as_of),
+        "head-count": line_findings(facts, people, policy, as_of, running=bool(of_line)),
+        "filing": filing_findings(filing, facts, policy, as_of),
+        "coverage": coverage_findings(shares, facts.coverage_floor, as_of),
         "unlinked": _unlinked_part(unlinked, policy),
         "columns": undeclared_findings(facts.columns),
+        "attestations": attestation_findings(asked, policy, as_of),
+        "safeguards": safeguard_findings(facts, policy),
+        "venues": forbidden_findings(facts, policy, as_of),
     }
-    registry = registry_rows(facts.consents)
-    frames = {
-        "consent": reconciled.states,
-        **dict.fromkeys(STATE_CHECKS, reconciled.states),
-        KINDS_CHECK: registry,
-        ENDS_CHECK: registry,
-        "retention": clocks.dropna(subset=["overdue_days"]),
-        "coverage": shares,
-    }
-    if people:
+    frames: dict[str, pd.DataFrame] = {}
+    if policy.consent:
+        registry = registry_rows(facts.consents)
+        frames |= {"consent": reconciled.states, **dict.fromkeys(STATE_CHECKS, reconciled.states)}
+        frames |= {KINDS_CHECK: registry, ENDS_CHECK: registry}
+    frames |= {"retention": clocks.dropna(subset=["overdue_days"]), "coverage": shares}
+    if people and policy.threshold:
         frames["head-count"] = pd.DataFrame({"people_high": [people[1]]})
-    checks = run_gate(frames, policy, facts.coverage_floor)
+    checks = run_gate(frames, policy, facts.coverage_floor, keep)
     verdict = verdict_of(people, policy)
-    _agree(checks, parts, registry_counts(facts.consents, policy), verdict)
+    stopped = any(clock.filed_on for clock in of_line)
+    _agree(checks, parts, registry_counts(facts.consents, policy), verdict, stopped=stopped)
+    findings = build_findings(list(parts.values()), policy.name, as_of, facts.history, facts.decisions)
     return Judgement(
-        findings=build_findings(list(parts.values()), policy.name, as_of, facts.history),
+        findings=findings,
         verdict=verdict,
-        threshold=policy.threshold.people,
+        threshold=policy.threshold.people if policy.threshold else None,
         rule=policy.name,
+        people=people,
         filing=[clock.entry() for clock in filing],
+        forecast=forecast(facts.nights, policy.threshold, as_of) if policy.threshold and not of_line else None,
+        attestations=asked,
         consent_states=count_states(reconciled.states),
         nothing_stored=reconciled.nothing_stored,
-        retention=retention_table(clocks, facts.stores),
+        retention=_with_holds(retention_table(clocks, too_short, facts.stores), findings),
         checks=checks,
         unlinked=unlinked,
     )
+
+
+def _of_data(facts: Facts, policy: Policy) -> Facts:
+    """Leave out what the policy does not take for facial data."""
+    counts = set(policy.facial_data.counts)
+    if counts == {"image", "template"}:
+        return facts
+    subjects = facts.subjects[facts.subjects["data_class"].isin(counts)].reset_index(drop=True)
+    if "image" in counts:
+        return replace(facts, subjects=subjects)
+    return replace(facts, subjects=subjects, objects=facts.objects.iloc[:0], faces=facts.faces.iloc[:0])
+
+
+def _reconciled(held: pd.DataFrame, facts: Facts, policy: Policy, as_of: date) -> Reconciled:
+    if policy.consent is None:
+        return nobody_held()
+    return reconcile(held, facts.consents, facts.grounds, policy, as_of, facts.timezone)
+
+
+def _with_holds(table: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+    """Count what is overdue and under a legal hold as held."""
+    held = findings[(findings["rule"] == "retention_overdue") & (findings["status"] == "legal_hold")]
+    by_store = table["store"].map(held.groupby("store").size()).fillna(0).astype("int64")
+    return table.assign(overdue=table["overdue"] - by_store, hold=table["hold"] + by_store)
 
 
 def held_rows(facts: Facts) -> pd.DataFrame:
@@ -153,7 +204,7 @@ def _unlinked_part(unlinked: Mapping[str, int], policy: Policy) -> pd.DataFrame:
     return make_part(
         {
             "rule": "unlinked_faces",
-            "article": policy.consent.article,
+            "article": policy.consent.article if policy.consent else "",
             "severity": "medium",
             "store": stores,
             "because": pd.Series(because, dtype="str"),
@@ -164,16 +215,26 @@ def _unlinked_part(unlinked: Mapping[str, int], policy: Policy) -> pd.DataFrame:
 
 
 def _agree(
-    checks: list[dict[str, Any]], parts: Mapping[str, pd.DataFrame], registry: Mapping[str, int], verdict: Verdict
+    checks: list[dict[str, Any]],
+    parts: Mapping[str, pd.DataFrame],
+    registry: Mapping[str, int],
+    verdict: Verdict | None,
+    *,
+    stopped: bool,
 ) -> None:
-    """Hold the counts of the gate against those of the findings: two ways to one number, or nothing is reported."""
+    """Hold the counts of the gate against those of the findings: two ways to one number, or nothing is reported.
+
+    A clock that was stopped by a filing makes no finding, though the line is crossed.
+    """
     by_state = parts["consent"]["rule"].value_counts()
     found = {
         "consent": len(parts["consent"]),
         **{name: int(by_state.get(state, 0)) for name, state in STATE_CHECKS.items()},
         **registry,
         "retention": int((parts["retention"]["rule"] == "retention_overdue").sum()),
-        "head-count": int(parts["head-count"]["rule"].isin([THRESHOLD_RULE, WARNING_RULE]).any()),
+        "head-count": int(
+            stopped or _draws_a_line(parts["head-count"]) or THRESHOLD_RULE in set(parts["filing"]["rule"])
+        ),
         "coverage": len(parts["coverage"]),
     }
     for check in checks:
@@ -182,3 +243,9 @@ def _agree(
         still_running = name == "head-count" and verdict == "below"
         if unexpected != found[name] and not (still_running and unexpected == 0):
             raise GateBroken(name, f"the gate counted {unexpected}, the findings are {found[name]}")
+
+
+def _draws_a_line(found: pd.DataFrame) -> bool:
+    """Say whether a finding is about the policy's own threshold, not about one of its other lines."""
+    rules = zip(found["rule"], found["place"], strict=True)
+    return any(rule == WARNING_RULE or (rule == LINE_RULE and "\x1f" not in place) for rule, place in rules)

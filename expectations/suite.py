@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -40,17 +40,22 @@ COLUMNS = {
 }
 """Checks, and the columns that each is given."""
 
+Keep = Callable[[str, "ExpectationSuiteValidationResult"], None]
+
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 """Without the second key results carry sample values; with it only counts are left (measured on 1.24.1)."""
 
 
-def run_gate(frames: Mapping[str, pd.DataFrame], policy: Policy, coverage_floor: float) -> list[dict[str, Any]]:
+def run_gate(
+    frames: Mapping[str, pd.DataFrame], policy: Policy, coverage_floor: float, keep: Keep = lambda name, result: None
+) -> list[dict[str, Any]]:
     """Run every check that a frame is given for.
 
     Args:
         frames: by name of the check (of ``COLUMNS``); only its columns are passed on.
         policy: whose numbers the suites are built from.
         coverage_floor: smallest share of a store's objects that is enough.
+        keep: is given each check's name and Great Expectations' own result.
 
     Returns:
         For each expectation ``check``, ``expectation``, ``success``, ``evaluated`` (rows) and ``unexpected`` (rows).
@@ -64,6 +69,7 @@ def run_gate(frames: Mapping[str, pd.DataFrame], policy: Policy, coverage_floor:
         columns = [column for column in COLUMNS[name] if column in frame.columns]
         suite = build_suite(name, policy, coverage_floor)
         result = validate(context, frame[columns], suite)
+        keep(name, result)
         checks.extend(reduce_result(name, result, [e.expectation_type for e in suite.expectations], len(frame)))
     return checks
 
@@ -153,7 +159,7 @@ def _expectation(name: str, policy: Policy, coverage_floor: float) -> Expectatio
             return gx_rules.ExpectEndAfterBegin()
         case "retention":
             return gx_rules.ExpectWithinRetention()
-        case "head-count":
+        case "head-count" if policy.threshold:
             return gx_rules.ExpectDistinctPeopleBelowThreshold(first_crossing=policy.threshold.first_crossing)
         case "coverage":
             return gx_rules.ExpectCoverageAtLeast(floor=coverage_floor)

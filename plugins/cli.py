@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from plugins.cli_deadline import deadline
+from plugins.cli_decide import attest, decide, ended, filed, findings, log
 from plugins.cli_deletion import deletion_plan
 from plugins.cli_discover import discover
 from plugins.cli_progress import counting
@@ -33,6 +34,7 @@ _USAGE_PROBLEMS = {
     "NoSuchRun",
     "UnknownPolicy",
     "NoClock",
+    "BadPolicy",
 }
 
 
@@ -85,6 +87,8 @@ def cli(verbose: bool) -> None:
                        facewarden scan --dry-run
                        facewarden scan
     Judge anew:        facewarden judge --policy cn-measures-2025
+    Decide:            facewarden findings
+                       facewarden decide ID --as legal-hold --by 'legal department'
     """
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
@@ -184,6 +188,8 @@ def count(  # noqa: PLR0913 - click hands over an argument per option
     from plugins.pool import worker_count
 
     threshold = load_policy(policy).threshold
+    if threshold is None:
+        raise click.UsageError(f"--policy {policy} draws no line; give one that does, such as {_DEFAULT_POLICY}")
     if limit:
         threshold = threshold.model_copy(update={"people": limit})
     common = worker_count(workers), counting("looking at pictures"), _spec(encoder, profile)
@@ -294,14 +300,23 @@ def calibrate(  # noqa: PLR0913 - click hands over an argument per option
 @cli.command()
 @_settings
 @_as_of
-@click.option("--policy", help="Judge by this policy instead of the settings'.")
+@click.option("--policy", "policies", multiple=True, metavar="NAME", help="Judge by this policy instead of the "
+              "settings'. Several: show them side by side, commit nothing.")  # fmt: skip
+@click.option("--data-docs", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Also write Great Expectations' pages of the checks: counts, no values.")  # fmt: skip
 @_format
-def judge(config: str, as_of: date | None, policy: str | None, form: str) -> None:
+def judge(config: str, as_of: date | None, policies: tuple[str, ...], data_docs: Path | None, form: str) -> None:
     """Judge the evidence anew; open no image."""
     from plugins import tasks
 
     request = _request(config, as_of, "judge", None)
-    tasks.rejudge(request, datetime.now(UTC), policy=policy)
+    if len(policies) > 1:
+        from plugins.side_by_side import compare, table_lines
+
+        rows = compare(request, policies)
+        click.echo(json.dumps({"policies": rows}, default=str) if form == "json" else "\n".join(table_lines(rows)))
+        return
+    tasks.rejudge(request, datetime.now(UTC), policy=policies[0] if policies else None, data_docs=data_docs)
     summary = json.loads(tasks.report_text(request, "json"))
     _print({"report": tasks.write_report(request)["html"], **_headline(summary)}, form)
 
@@ -335,6 +350,8 @@ def screenshot(page: Path, picture: Path, dark: bool) -> None:
 
 
 cli.add_command(deadline)
+for command in (findings, decide, attest, filed, ended, log):
+    cli.add_command(command)
 cli.add_command(deletion_plan)
 cli.add_command(discover)
 cli.add_command(subject)
@@ -416,7 +433,7 @@ def _spec(encoder: Path | None, profile: Path | None = None) -> Any:
 
 def _headline(report: dict[str, Any]) -> dict[str, Any]:
     people = {k: report["people"][k] for k in ("low", "best", "high", "confidence", "verdict", "threshold", "rule")}
-    clocks = [{k: f[k] for k in ("rule", "crossed_on", "due_on", "days_left")} for f in report["filing"]]
+    clocks = [{k: f[k] for k in ("rule", "crossed_on", "due_on", "days_left", "filed_on")} for f in report["filing"]]
     findings = {k: report["findings"][k] for k in ("total", "by_rule")}
     return {"people": people, "filing": clocks, "findings": findings, "coverage": report["coverage"]}
 

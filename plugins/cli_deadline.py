@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WAYS = {
     "verified": "read in an official text",
     "secondary": "read in secondary sources",
-    "memory": "seen in no text: check it before citing it",
+    "unverified": "seen in no text: check it before citing it",
     "own": "this tool's own rule",
 }
 
@@ -56,7 +56,8 @@ def _spans(skipped: Sequence[tuple[date, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _lines(found: Deadline) -> list[str]:
-    counted = f"{found.working_days} working days after {found.from_day}" if found.working_days else "the day named"
+    spans = {"working days": found.working_days, "days": found.calendar_days}
+    counted = next((f"{n} {unit} after {found.from_day}" for unit, n in spans.items() if n), "the day named")
     lines = [
         f"due: {found.due_on}",
         f"counted: {counted}",

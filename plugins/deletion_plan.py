@@ -18,10 +18,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 import pandas as pd
 
+from expectations.decisions import SET_ASIDE, statuses
 from expectations.judgement import held_rows
-from expectations.policy import load_policy
 from plugins.evidence import Fragment
-from plugins.judge import RunIncomplete, gather_facts
+from plugins.gather import gather_facts
+from plugins.judge import RunIncomplete
 from plugins.reports.fill import records
 from plugins.run import Run
 from plugins.spreadsheet import to_csv
@@ -76,18 +77,23 @@ class _Reason:
 def plan_deletion(run: Run, rules: Sequence[str] = RULES[:2]) -> list[Item]:
     """List what is to be deleted by the findings of the last judgement, by store and owner.
 
+    What is under a legal hold, accepted or a false positive is left out, also when that was decided since.
+
     Raises:
         RunIncomplete: nothing was judged yet.
     """
     if not run.evidence.commits():
         raise RunIncomplete("there are no findings yet; run `facewarden scan` first")
-    facts = gather_facts(run, Fragment(), load_policy(run.settings.policy), {}).checked()
+    facts = gather_facts(run, Fragment(), {}).checked()
     kinds = dict(zip(facts.stores["store"], facts.stores["kind"], strict=True))
     owners = {held.name: held.owner or "" for held in (*run.whole.stores, *run.whole.databases)}
     versions = dict(
         zip(zip(facts.objects["store"], facts.objects["uri"], strict=True), facts.objects["version"], strict=True)
     )
-    found = facts.history[facts.history["rule"].isin(rules)] if len(facts.history) else facts.history
+    found = run.evidence.read("findings")
+    found = found[found["rule"].isin(rules)]
+    status = statuses(found["finding_id"], run.request.as_of, facts.history, facts.decisions)
+    found = found[~status.isin(SET_ASIDE)]
     by_place: dict[tuple[str, str, str, str], list[_Reason]] = {}
     for reason in _reasons(found, held_rows(facts), kinds):
         by_place.setdefault(reason.place, []).append(reason)

@@ -40,12 +40,13 @@ IDENTITIES = Table(
         Column("pseudonym", "text", "keyed hash that stands for the group"),
         # Nights before this was asked for have none.
         Column("matched_ref", "text", "keyed hash of the enrolled person it was matched with", optional=True),
+        Column("shot", "text", "hash that pictures of the same moment share: copies, crops, frames", optional=True),
     ),
 )
 _TABLES = {**TABLES, IDENTITIES.name: IDENTITIES}
 
 # Tables whose newest writing for a store (or for all) replaces the older ones when read; the others accumulate.
-SNAPSHOTS = {"subjects", "columns", "consents", "identities", "findings"}
+SNAPSHOTS = {"subjects", "columns", "consents", "identities", "findings", "safeguards"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +222,20 @@ class Evidence:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def read(self, name: str, extra: Fragment | None = None, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read a table as committed, and ``extra`` on top of it.
+    def read(
+        self,
+        name: str,
+        extra: Fragment | None = None,
+        columns: list[str] | None = None,
+        commits: list[Commit] | None = None,
+    ) -> pd.DataFrame:
+        """Read a table as committed (by all, or by some commits), and ``extra`` on top of it.
 
         Returns:
             The contract's columns, Arrow-backed where pandas can, and ``file``: the file's stem. Of the tables in
             ``SNAPSHOTS`` only the newest writing for each store; of the others all, oldest first.
         """
-        chosen = [c.fragment.files.get(name, []) for c in self.commits()]
+        chosen = [c.fragment.files.get(name, []) for c in (self.commits() if commits is None else commits)]
         if extra is not None:
             chosen.append(extra.files.get(name, []))
         paths = _newest(chosen) if name in SNAPSHOTS else list(dict.fromkeys(p for group in chosen for p in group))
@@ -275,8 +282,21 @@ class Evidence:
 
     def objects(self, extra: Fragment | None = None) -> pd.DataFrame:
         """Give the current objects: the newest row of each, without those that left their store."""
-        found = self.read("objects", extra).drop_duplicates(["store", "uri"], keep="last")
-        return found[found["status"] != "gone"].reset_index(drop=True)
+        return self.objects_and_gone(extra)[0]
+
+    def objects_and_gone(self, extra: Fragment | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Give the current objects, and the pictures with faces that left their store.
+
+        Returns:
+            The newest row of each object that is there; and ``store``, ``uri``, ``captured_at``, ``gone_on`` of each
+            that is not, was scanned, and had faces.
+        """
+        rows = self.read("objects", extra)
+        newest = rows.drop_duplicates(["store", "uri"], keep="last")
+        left = newest.loc[newest["status"] == "gone", ["store", "uri", "gone_on"]]
+        seen = rows[(rows["status"] == "scanned") & (rows["faces"] > 0)].drop_duplicates(["store", "uri"], keep="last")
+        gone = left.merge(seen[["store", "uri", "captured_at"]], on=["store", "uri"])
+        return newest[newest["status"] != "gone"].reset_index(drop=True), gone
 
     def faces(self, current: pd.DataFrame, extra: Fragment | None = None) -> pd.DataFrame:
         """Give the faces of the current objects, with the pseudonyms of the last census."""

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from detectors.models import ENCODER, model_hashes
 from expectations.columns import RUNS
-from expectations.consent import GROUNDS
+from expectations.data_docs import data_docs_page
+from expectations.facts import of_stores
+from expectations.filing import CHANGE_RULE
+from expectations.findings import merged
 from expectations.judgement import Facts, Judgement, judge
 from expectations.policy import Policy, load_policy
+from plugins.changes import Changes, night_delta
+from plugins.decided import open_log
 from plugins.evidence import Fragment, Pending, safe_name
-from plugins.reporting import build_report
+from plugins.gather import OUTCOMES, crossings_of, gather_facts, seen_of
+from plugins.reporting import Outcome, build_report
 from plugins.reports.jsonfile import to_json
+from plugins.request import RunRequest
 from plugins.run import Run, code_version
-from plugins.settings import Settings, StoreSettings
-
-OUTCOMES = ("scanned", "unchanged", "unsupported", "quarantined", "skipped")
-_FILING_RULES = ("threshold_filing", "public_place_filing")
 
 
 class RunIncomplete(Exception):
@@ -37,7 +42,7 @@ class Span:
     ended_at: datetime
 
 
-def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan") -> str:
+def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan", data_docs: Path | None = None) -> str:
     """Judge the evidence together with what this run has made, and commit; give the verdict.
 
     A run that is committed already is left alone: a retry changes nothing.
@@ -45,7 +50,7 @@ def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan") -> str
     Raises:
         RunIncomplete: a scan without its plan, registers or census; a judgement before the first scan.
     """
-    policy, evidence, request = load_policy(policy_name), run.evidence, run.request
+    evidence, request = run.evidence, run.request
     pending = evidence.pending(run.folder)
     if kind == "scan" and "census" not in pending.fragment.files:
         done = [c for c in evidence.commits() if c.run_id == request.run_id]
@@ -55,97 +60,96 @@ def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan") -> str
     if kind == "judge":
         pending = Pending(Fragment(), [])  # parts of a scan under way are for that scan to commit
     coverage = _coverage(run, pending)
-    facts = gather_facts(run, pending.fragment, policy, coverage)
+    facts = gather_facts(run, pending.fragment, coverage)
     if facts.census.empty:
         raise RunIncomplete("there is no head-count to judge yet; run `facewarden scan` first")
-    judgement = judge(facts, policy, request.as_of)
-    row = _run_row(run, span, policy.name, kind, coverage)
-    made = _findings(run, judgement, row)
+    applied = applied_policies(run, policy_name)
+    judged = [judge_one(run, facts, one, data_docs) for one in applied]
+    findings = merged([judgement.findings for judgement in judged])
+    row = _run_row(run, span, ", ".join(one.policy.name for one in applied), kind, coverage)
+    changes = night_delta(run, findings, pending.fragment, applied, row)
+    made = _written(run, findings, row, changes)
+    made.notes["verdict"] = judged[0].verdict or "none"
     made.notes["coverage"] = {store: dict(counts) for store, counts in coverage.items()}
-    report = build_report(run, facts, judgement, policy, row, pending.fragment)
+    made.notes["clocks"] = _frozen(run, judged, request)
+    made.notes["log_head"] = list(open_log(run).head())
+    outcome = Outcome([one.policy for one in applied], judged, findings, changes)
+    report = build_report(run, facts, outcome, row, pending.fragment)
     evidence.publish(report_path(request.run_id), to_json(report).encode())
     evidence.commit(request.run_id, Pending(pending.fragment + made, pending.parts), span.ended_at)
     if kind == "scan":
         run.vectors.keep_only(set(evidence.objects()["file"]) | set(evidence.parts()))
         run.comparisons.keep_own()
-    return judgement.verdict
+    return str(made.notes["verdict"])
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A policy, and what it is applied to: all stores and purposes where nothing is said."""
+
+    policy: Policy
+    stores: tuple[str, ...] | None = None
+    purposes: tuple[str, ...] | None = None
+
+
+def applied_policies(run: Run, name: str) -> list[Applied]:
+    """Give the policies to judge by: those of the settings, or, when another one is asked for, that one alone."""
+    main = Applied(load_policy(run.whole.policy_path(name)))
+    if name != run.whole.policy:
+        return [main]
+    further = [
+        Applied(load_policy(run.whole.policy_path(one.policy)), one.stores, one.purposes) for one in run.whole.policies
+    ]
+    return [main, *further]
+
+
+def judge_one(run: Run, facts: Facts, applied: Applied, data_docs: Path | None = None) -> Judgement:
+    """Judge the facts that a policy is applied to; pages of the checks go into the folder ``data_docs``."""
+    policy = applied.policy
+
+    def keep(name: str, result: Any) -> None:
+        if data_docs is not None:
+            folder = data_docs / policy.name
+            folder.mkdir(parents=True, exist_ok=True)
+            page = folder / f"{safe_name(name)}.html"
+            page.write_text(data_docs_page(result), encoding="utf-8")
+
+    part = of_stores(facts.checked(), applied.stores, applied.purposes)
+    return judge(replace(part, crossings=crossings_of(run, policy.name)), policy, run.request.as_of, keep)
+
+
+def compare_policies(run: Run, names: Sequence[str]) -> list[Judgement]:
+    """Judge the evidence as it stands by several policies, each alone; nothing is committed.
+
+    Raises:
+        RunIncomplete: nothing was scanned yet.
+    """
+    facts = gather_facts(run, Fragment(), _coverage(run, Pending(Fragment(), [])))
+    if facts.census.empty:
+        raise RunIncomplete("there is no head-count to judge yet; run `facewarden scan` first")
+    return [judge_one(run, facts, Applied(load_policy(run.whole.policy_path(name)))) for name in names]
+
+
+def _frozen(run: Run, judged: Sequence[Judgement], request: RunRequest) -> dict[str, Any]:
+    """Give the clocks that run, each with the run that found it; a change that is no more is taken back."""
+    notes: dict[str, Any] = {}
+    for judgement in judged:
+        before = crossings_of(run, judgement.rule)
+        running = {clock["rule"]: clock for clock in judgement.filing}
+        for rule, clock in running.items():
+            notes[f"{judgement.rule}/{rule}"] = {
+                "on": clock["crossed_on"].isoformat(),
+                "run_id": clock["found_by"] or request.run_id,
+            }
+        change = before.get(CHANGE_RULE)
+        if change and CHANGE_RULE not in running and change.on <= request.as_of:
+            notes[f"{judgement.rule}/{CHANGE_RULE}"] = None
+    return notes
 
 
 def report_path(run_id: str) -> str:
     """Where the report's data of a run lies under the evidence URL."""
     return f"reports/{safe_name(run_id)}.json"
-
-
-def gather_facts(run: Run, so_far: Fragment, policy: Policy, coverage: dict[str, Counter[str]]) -> Facts:
-    """Gather what the judge reads: the committed evidence and, on top, what this run has made."""
-    evidence = run.evidence
-    held = {h.name for h in (*run.whole.stores, *run.whole.databases)}
-    objects = _of(held, evidence.objects(so_far))
-    history = evidence.read("findings")
-    return Facts(
-        objects=objects,
-        faces=_with_matches(evidence.faces(objects, so_far), run.settings.match_enrolled),
-        subjects=_of(held, evidence.read("subjects", so_far)),
-        consents=evidence.read("consents", so_far),
-        census=_census(run, so_far),
-        coverage=_coverage_frame(coverage),
-        stores=_stores(run),
-        columns=_of(held, evidence.read("columns", so_far)),
-        grounds=attested_grounds(run.whole),
-        history=history,
-        crossings=_crossings(history, policy),
-        timezone=run.settings.controller.timezone,
-        coverage_floor=run.settings.coverage_floor,
-    )
-
-
-def _with_matches(faces: pd.DataFrame, are_asked_for: bool) -> pd.DataFrame:
-    """Take a face that was matched with an enrolled person for linked to them; ``by_likeness`` says which are."""
-    by_likeness = faces["subject_ref"].isna() & faces["matched_ref"].notna() & are_asked_for
-    linked = faces["subject_ref"].where(~by_likeness, faces["matched_ref"])
-    return faces.assign(subject_ref=linked, by_likeness=by_likeness)
-
-
-def _of(stores: set[str], rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["store"].isin(stores)]
-
-
-def _census(run: Run, so_far: Fragment) -> pd.DataFrame:
-    """Give the rows of the newest head-count."""
-    rows = run.evidence.read("census", so_far)
-    return rows[rows["file"] == rows["file"].iloc[-1]] if len(rows) else rows
-
-
-def _stores(run: Run) -> pd.DataFrame:
-    rows = [
-        {
-            "store": held.name,
-            "kind": "objects" if isinstance(held, StoreSettings) else "database",
-            "zone": held.zone,
-            "public_place": held.public_place,
-            "purpose": held.purpose,
-            "owner": held.owner,
-            "min_days": held.retention.min_days,
-            "max_days": held.retention.max_days,
-        }
-        for held in (*run.whole.stores, *run.whole.databases)
-    ]
-    return pd.DataFrame(rows)
-
-
-def attested_grounds(settings: Settings) -> pd.DataFrame:
-    """Give the grounds that the settings attest, as ``Facts`` has them."""
-    rows = [
-        {"purpose": g.purpose, "store": g.store or "", "attested_on": g.attested_on, "valid_until": g.valid_until}
-        for g in settings.grounds
-    ]
-    return pd.DataFrame(rows, columns=list(GROUNDS))
-
-
-def _crossings(history: pd.DataFrame, policy: Policy) -> dict[str, date]:
-    """Give the day each filing duty began, as an earlier night froze it."""
-    frozen = history[(history["policy"] == policy.name) & history["rule"].isin(_FILING_RULES)].dropna(subset=["since"])
-    return {str(rule): min(rows["since"]) for rule, rows in frozen.groupby("rule")}
 
 
 def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
@@ -163,16 +167,6 @@ def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
     for (store, status), rows in looked.groupby(["store", "status"]):
         counts[str(store)][str(status)] += len(rows)
     return counts
-
-
-def _coverage_frame(coverage: dict[str, Counter[str]]) -> pd.DataFrame:
-    rows = [{"store": s, "seen": seen_of(c), **{o: c[o] for o in OUTCOMES}} for s, c in sorted(coverage.items())]
-    return pd.DataFrame(rows, columns=["store", "seen", *OUTCOMES])
-
-
-def seen_of(counts: Counter[str]) -> int:
-    """Add up the objects that the store listed."""
-    return sum(counts[outcome] for outcome in OUTCOMES)
 
 
 def _run_row(run: Run, span: Span, policy: str, kind: str, coverage: dict[str, Counter[str]]) -> dict[str, Any]:
@@ -202,10 +196,12 @@ def _model_hashes(run: Run, kind: str) -> str:
     return str(runs.loc[runs["kind"] == "scan", "model_hashes"].iloc[-1])
 
 
-def _findings(run: Run, judgement: Judgement, row: dict[str, Any]) -> Fragment:
+def _written(run: Run, findings: pd.DataFrame, row: dict[str, Any], changes: Changes) -> Fragment:
     write, request = run.evidence.write_table, run.request
     files = {
-        "findings": [write("findings", judgement.findings, "all", request.as_of, request.run_id)],
+        "findings": [write("findings", findings, "all", request.as_of, request.run_id)],
         "runs": [write("runs", pd.DataFrame([row], columns=RUNS.names), "all", request.as_of, request.run_id)],
     }
-    return Fragment(files, {"verdict": judgement.verdict, "as_of": request.as_of.isoformat()})
+    if len(changes.closed):
+        files["closed"] = [write("closed", changes.closed, "all", request.as_of, request.run_id)]
+    return Fragment(files, {"as_of": request.as_of.isoformat(), "inputs": asdict(changes.inputs)})

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 
+from expectations.decisions import SET_ASIDE
 from expectations.judgement import Facts, Judgement
 from expectations.policy import Policy
 from expectations.undeclared import undecided_columns, undeclared_columns
+from plugins.changes import Changes
 from plugins.evidence import Fragment
 from plugins.reports import fill
 from plugins.reports.model import (
+    Attestation,
     Check,
     ColumnUndecided,
     Consent,
     Controller,
     Coverage,
+    Delta,
     Discovered,
     Filing,
     Footprint,
+    Forecast,
     Interval,
     Night,
+    OtherPolicy,
     People,
     RefusedRow,
     Report,
     Retention,
+    RuleChange,
     Store,
     TableHeld,
 )
@@ -37,7 +45,11 @@ from plugins.run import Run
 _TITLES = {
     "threshold_filing": "Filing: number of people",
     "public_place_filing": "Filing: use in a public place",
+    "change_filing": "Filing: what was filed has changed",
+    "end_filing": "Filing: the use has ended",
+    "held_after_end": "Facial data left after the use has ended",
     "threshold_warning": "The number of people may have crossed the line",
+    "line_crossed": "The number of people crosses a line",
     "no_recorded_ground": "People without a recorded ground",
     "withdrawn_still_stored": "Consent withdrawn, data still stored",
     "expired": "Consent expired",
@@ -46,6 +58,12 @@ _TITLES = {
     "minor_without_guardian": "Children without a guardian's consent on record",
     "ambiguous": "Records that do not decide",
     "retention_overdue": "Kept beyond the retention period",
+    "retention_too_short": "Deleted before a law allows",
+    "retention_reason_missing": "Kept beyond the norm without a reason",
+    "attestation_missing": "To be attested",
+    "attestation_lapsing": "Attestations that soon lapse",
+    "safeguard_missing": "Not guarded as it should be",
+    "forbidden_venue": "Pictures from where no camera may be",
     "capture_time_unknown": "Pictures without a known date",
     "retention_limit_missing": "No retention period declared",
     "coverage_below_floor": "Too little was examined",
@@ -65,16 +83,42 @@ _DECIDE = {
     "minor_without_guardian": "Obtain the guardian's consent, or delete.",
     "ambiguous": "Find out what holds, and correct the registries or the ids.",
     "retention_overdue": "Delete, or put under a legal hold.",
+    "retention_too_short": "Find out who deleted them and why; correct the retention of the store.",
+    "retention_reason_missing": "Delete, or attest why they are needed for longer (`retention_reason`).",
+    "attestation_missing": "Attest it with the proof, or see to it that it becomes true.",
+    "attestation_lapsing": "Renew it in time.",
+    "safeguard_missing": "Have the owner of the store correct it.",
+    "forbidden_venue": "Take the camera away and delete what it took, or correct the store's venue.",
+    "change_filing": "File the change, or record why it is not substantive.",
+    "end_filing": "De-register, and record it.",
+    "held_after_end": "Delete what is left, or record the ground it is kept on.",
+    "line_crossed": "Do what the rule asks for, or record why it does not apply.",
     "unlinked_faces": "Decide on what ground strangers' faces are kept, or delete them.",
     "undeclared_facial_data": "Name the column in the settings so that it is scanned, or say what else it holds.",
     "coverage_below_floor": "Have the store repaired; until then a missing finding proves nothing.",
 }
 
 
-def build_report(
-    run: Run, facts: Facts, judgement: Judgement, policy: Policy, row: Mapping[str, Any], so_far: Fragment
-) -> Report:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcome:
+    """What a run made of the facts: by policy (the main one first) and together.
+
+    Attributes:
+        policies: what it judged by.
+        judgements: one for each.
+        findings: of all of them, evidence table ``findings``.
+        changes: what is different from the night before.
+    """
+
+    policies: Sequence[Policy]
+    judgements: Sequence[Judgement]
+    findings: pd.DataFrame
+    changes: Changes
+
+
+def build_report(run: Run, facts: Facts, outcome: Outcome, row: Mapping[str, Any], so_far: Fragment) -> Report:
     """Put together everything that the page and the JSON file show of one run."""
+    judgement, policy = outcome.judgements[0], outcome.policies[0]
     as_of, floor = run.request.as_of, run.settings.coverage_floor
     everyone = fill.records(facts.census[facts.census["scope"] == "all"])[0]
     ages = _Ages(facts, as_of, run)
@@ -84,14 +128,49 @@ def build_report(
         policy=_policy(policy),
         coverage=fill.coverage_from(row, floor),
         people=_people(everyone, facts.census, judgement, policy, run),
-        findings=fill.findings_from(judgement.findings, _TITLES, _DECIDE),
+        findings=fill.findings_from(outcome.findings, _TITLES, _DECIDE),
         consent=_consent(run, everyone, judgement, so_far),
         footprint=_footprint(run, facts, as_of),
-        filing=tuple(_filing(clock, policy) for clock in judgement.filing),
+        filing=tuple(
+            _filing(clock, one)
+            for one, judged in zip(outcome.policies, outcome.judgements, strict=True)
+            for clock in judged.filing
+        ),
         retention=tuple(ages.retention(entry) for entry in fill.records(judgement.retention)),
         stores=tuple(_store(entry, facts, judgement, run, so_far) for entry in fill.records(facts.stores)),
         quarantine=_quarantine(facts.objects),
         checks=tuple(_check(check) for check in judgement.checks),
+        forecast=Forecast(**asdict(judgement.forecast)) if judgement.forecast else None,
+        attestations=tuple(
+            Attestation(policy=judged.rule, **asdict(asked))
+            for judged in outcome.judgements
+            for asked in judged.attestations
+        ),
+        others=tuple(map(_other, outcome.policies[1:], outcome.judgements[1:])),
+        delta=_delta(outcome.changes),
+    )
+
+
+def _other(policy: Policy, judged: Judgement) -> OtherPolicy:
+    low, high = judged.people or (None, None)
+    to_decide = int((~judged.findings["status"].isin(SET_ASIDE)).sum())
+    return OtherPolicy(
+        policy.name, policy.title, policy.in_force, judged.verdict, judged.threshold, low, high, to_decide
+    )
+
+
+def _delta(changes: Changes) -> Delta | None:
+    if changes.since is None:
+        return None
+    before = changes.people_before
+    return Delta(
+        run_id=changes.since_run,
+        since=changes.since,
+        rules=tuple(
+            RuleChange(_TITLES.get(rule.rule, rule.rule), dict(rule.new), dict(rule.gone), rule.changed)
+            for rule in changes.rules
+        ),
+        people=Interval(*before) if before else None,
     )
 
 
@@ -101,16 +180,17 @@ def _check(check: Mapping[str, Any]) -> Check:
 
 
 def _policy(policy: Policy) -> PolicyShown:
+    line = policy.threshold
     return PolicyShown(
         name=policy.name,
         title=policy.title,
-        article=policy.threshold.article,
+        article=line.article if line else "",
         in_force=policy.in_force,
         status=policy.standing,
         instead=policy.instead or "",
-        authority=policy.threshold.authority,
+        authority=(line.authority if line else None) or "",
         effective=policy.effective,
-        source="; ".join(policy.threshold.sources),
+        source="; ".join(line.sources) if line else policy.source,
     )
 
 
@@ -129,7 +209,7 @@ def _people(
         verdict=judgement.verdict,
         threshold=judgement.threshold,
         rule=judgement.rule,
-        operator=policy.threshold.operator,
+        operator=policy.threshold.operator if policy.threshold else ">",
         with_template=int(everyone["with_template"]),
         in_any_image=int(everyone["in_any_image"]),
         in_any_image_low=fill.given(everyone["in_any_image_low"], int),
@@ -170,7 +250,8 @@ def _refused(run: Run, so_far: Fragment) -> list[RefusedRow]:
 
 
 def _filing(clock: Mapping[str, Any], policy: Policy) -> Filing:
-    duty = policy.public_place if clock["rule"] == "public_place_filing" else policy.threshold
+    duties = {"public_place_filing": policy.public_place, "change_filing": policy.change, "end_filing": policy.end}
+    duty = duties.get(clock["rule"], policy.threshold)
     return Filing(
         rule=clock["rule"],
         crossed_on=clock["crossed_on"],
@@ -181,6 +262,8 @@ def _filing(clock: Mapping[str, Any], policy: Policy) -> Filing:
         article=clock["article"],
         because=clock["why"],
         working_days=duty.working_days if duty else None,
+        filed_on=clock["filed_on"],
+        found_by=clock["found_by"],
     )
 
 
@@ -230,6 +313,7 @@ class _Ages:
             undated=int(entry["undated"]),
             oldest=None if pd.isna(entry["oldest"]) else entry["oldest"],
             ages=fill.age_bins({int(age): int(n) for age, n in ages.items()}, limit),
+            **{state: int(entry[state]) for state in ("too_short", "hold", "needs_reason", "unknown")},
         )
 
 

@@ -167,7 +167,8 @@ class _Noted:
 
     def add(self, found: StoredObject, *, status: str, reason: str | None = None) -> None:
         if not self._dry:
-            self._rows.append(object_row(found, self._run.detector_key, status=status, reason=reason))
+            gone_on = self._run.request.as_of if status == "gone" else None
+            self._rows.append(object_row(found, self._run.detector_key, status=status, reason=reason, gone_on=gone_on))
         if len(self._rows) == _ROWS_A_FILE:
             self._write()
 

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from detectors.column_facts import ColumnClass
+from expectations.venues import Venue
 from plugins.encoder_settings import EncoderSettings
 from plugins.settings_file import SettingsProblem, nearest, problem_lines, read_mapping
 from plugins.stores.capture import pattern_regex
@@ -40,6 +41,8 @@ __all__ = [
     "EncoderSettings",
     "GroundSettings",
     "ManifestSettings",
+    "PolicySettings",
+    "PurposeSettings",
     "Retention",
     "ScanSettings",
     "Settings",
@@ -59,9 +62,9 @@ def _timezone(name: str) -> str:
 
 
 def _policy(name: str) -> str:
-    from expectations.policy import policy_names
+    from expectations.policy import is_policy_file, policy_names
 
-    if name not in policy_names():
+    if not is_policy_file(name) and name not in policy_names():
         raise ValueError(f"no policy {name!r}{nearest(name, policy_names())}")
     return name
 
@@ -90,6 +93,7 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w.-]*$")]
 Zone = Annotated[str, AfterValidator(_timezone)]
 Address = Annotated[str, Field(min_length=1)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 Columns = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
@@ -147,6 +151,8 @@ class _Holding(_Frozen):
     conn_id: Text | None = None
     zone: str | None = None
     public_place: bool = False
+    venue: Venue | None = None
+    country: Country | None = None
     purpose: Text
     owner: str | None = None
     retention: Retention = Retention()
@@ -335,11 +341,28 @@ class GroundSettings(_Frozen):
         return self
 
 
+class PolicySettings(_Frozen):
+    """A further policy that applies beside the main one, to all stores or to some."""
+
+    policy: Annotated[Text, AfterValidator(_policy)]
+    stores: Columns | None = None
+    purposes: Columns | None = None
+
+
+class PurposeSettings(_Frozen):
+    """What is to be known of a purpose."""
+
+    ended_on: date | None = None
+
+
 class Settings(_Frozen):
     """Everything one organisation says about its stores, from one file."""
 
     controller: Controller
     policy: Annotated[Text, AfterValidator(_policy)]
+    policies: tuple[PolicySettings, ...] = ()
+    purposes: dict[Text, PurposeSettings] = {}
+    decisions: Address = Field(default="sqlite:///./decisions.db", repr=False)
     evidence: Address = Field(default="./evidence", repr=False)
     reports: Address = Field(default="./reports", repr=False)
     secrets: Text = "./secrets"
@@ -362,6 +385,11 @@ class Settings(_Frozen):
         _without_twins([held.name for held in (*self.stores, *self.databases)], "name under stores and databases")
         _without_twins([registry.name for registry in self.consents], "name under consents")
         known = {held.name for held in (*self.stores, *self.databases)}
+        for further in self.policies:
+            for name in further.stores or ():
+                if name not in known:
+                    raise ValueError(f"policies: no store or database {name!r}{nearest(name, known)}")
+        _without_twins([self.policy, *(further.policy for further in self.policies)], "policy")
         for ground in self.grounds:
             if ground.store is not None and ground.store not in known:
                 raise ValueError(f"grounds: no store or database {ground.store!r}{nearest(ground.store, known)}")
@@ -376,12 +404,18 @@ class Settings(_Frozen):
         """Give a path as an absolute one, relative ones taken from the settings file's folder; a URL stays as it is."""
         return resolve(address, self._folder)
 
+    def policy_path(self, name: str) -> str:
+        """Give a policy as ``load_policy`` takes it: a name stays, a file's path is made absolute."""
+        from expectations.policy import is_policy_file
+
+        return self.resolved(name) if is_policy_file(name) else name
+
     def digest(self) -> str:
         """Hash what decides the outcome of scanning and judging; addresses enter without their credentials.
 
         Where results go, how the work is cut up and who answers for it leave the hash alone. SHA-256, 64 hex digits.
         """
-        outside = dict.fromkeys(("evidence", "reports", "secrets", "vectors"), True)
+        outside = dict.fromkeys(("evidence", "reports", "secrets", "vectors", "decisions"), True)
         content = self.model_dump(mode="json", exclude={**outside, "encoder": {"licence"}})
         content["controller"] = self.controller.timezone
         content["scan"] = {"max_pixels": self.scan.max_pixels, "max_seconds": self.scan.max_seconds}

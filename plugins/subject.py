@@ -18,7 +18,8 @@ from expectations.judgement import Facts, held_rows
 from expectations.policy import Policy, load_policy
 from expectations.retention import retention_clocks
 from plugins.evidence import Fragment
-from plugins.judge import RunIncomplete, gather_facts
+from plugins.gather import gather_facts
+from plugins.judge import RunIncomplete
 from plugins.keys import KeyProblem
 from plugins.reports.fill import records
 from plugins.run import Run
@@ -135,11 +136,11 @@ def find_subject(run: Run, asked: str, namespace: str) -> Subject:
     commits = run.evidence.commits()
     if not commits:
         raise RunIncomplete("there is no evidence to look in yet; run `facewarden scan` first")
-    policy = load_policy(run.settings.policy)
-    facts = gather_facts(run, Fragment(), policy, {}).checked()
+    policy = load_policy(run.settings.policy_path(run.settings.policy))
+    facts = gather_facts(run, Fragment(), {}).checked()
     ref, taken_as = _ref(run, facts, asked, namespace)
     own = _only(facts, ref)
-    places = (*_tables(run, own), *_pictures(run, own))
+    places = (*_tables(run, own, policy), *_pictures(run, own, policy))
     controller = run.settings.controller
     return Subject(
         controller=controller.name,
@@ -189,8 +190,8 @@ def _only(facts: Facts, ref: str) -> Facts:
 # -- places ------------------------------------------------------------------------------------------------------------
 
 
-def _tables(run: Run, own: Facts) -> list[Place]:
-    clocks = _clocks(own, run.request.as_of, "database")
+def _tables(run: Run, own: Facts, policy: Policy) -> list[Place]:
+    clocks = _clocks(own, policy, run.request.as_of, "database")
     columns = {(base.name, t.table): t.person_id for base in run.whole.databases for t in base.tables}
     return [
         Place(
@@ -207,8 +208,8 @@ def _tables(run: Run, own: Facts) -> list[Place]:
     ]
 
 
-def _pictures(run: Run, own: Facts) -> list[Place]:
-    clocks = _clocks(own, run.request.as_of, "objects")
+def _pictures(run: Run, own: Facts, policy: Policy) -> list[Place]:
+    clocks = _clocks(own, policy, run.request.as_of, "objects")
     purposes = dict(zip(own.stores["store"], own.stores["purpose"], strict=True))
     return [
         Place(
@@ -224,19 +225,19 @@ def _pictures(run: Run, own: Facts) -> list[Place]:
     ]
 
 
-def _clocks(own: Facts, as_of: date, kind: str) -> dict[tuple[str, str], Keeping]:
-    clocks = retention_clocks(own, as_of)
+def _clocks(own: Facts, policy: Policy, as_of: date, kind: str) -> dict[tuple[str, str], Keeping]:
+    clocks = retention_clocks(own, policy, as_of)
     return {(row["store"], row["locator"]): _keeping(row) for row in records(clocks[clocks["kind"] == kind])}
 
 
 def _keeping(row: dict[str, Any]) -> Keeping:
-    started = None if pd.isna(row["started_on"]) else pd.Timestamp(row["started_on"]).date()
-    if pd.isna(row["max_days"]):
-        return Keeping("no_limit", started)
-    if started is None or pd.isna(row["overdue_days"]):
+    started = None if pd.isna(row["last_on"]) else pd.Timestamp(row["last_on"]).date()
+    if started is None:
         return Keeping("undated")
+    if pd.isna(row["last_day"]):
+        return Keeping("no_limit", started)
     over = int(row["overdue_days"])
-    last_day = (pd.Timestamp(row["started_on"]) + pd.Timedelta(days=int(row["max_days"]))).date()
+    last_day = pd.Timestamp(row["last_day"]).date()
     return Keeping("overdue" if over > 0 else "within", started, last_day, max(over, 0))
 
 
@@ -255,6 +256,8 @@ def _row_key(run: Run, uri: str) -> str | None:
 
 
 def _states(own: Facts, policy: Policy, as_of: date) -> tuple[Standing, ...]:
+    if policy.consent is None:
+        return ()
     found = reconcile(held_rows(own), own.consents, own.grounds, policy, as_of, own.timezone).states
     return tuple(
         Standing(row["purpose"], str(row["consent_state"]), None if pd.isna(row["since"]) else row["since"].date())

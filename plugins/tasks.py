@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from detectors.decode import DecodeLimits
 from detectors.look import Looker
@@ -78,10 +79,10 @@ def judge_and_commit(request: RunRequest, started_at: datetime, ended_at: dateti
     return judge_run(run, Span(started_at, ended_at), run.settings.policy)
 
 
-def rejudge(request: RunRequest, at: datetime, policy: str | None = None) -> str:
+def rejudge(request: RunRequest, at: datetime, policy: str | None = None, data_docs: Path | None = None) -> str:
     """Judge the evidence as it stands, opening no image; commit the findings; give the verdict."""
     run = Run(request)
-    return judge_run(run, Span(at, at), policy or run.settings.policy, kind="judge")
+    return judge_run(run, Span(at, at), policy or run.settings.policy, kind="judge", data_docs=data_docs)
 
 
 def write_report(request: RunRequest) -> dict[str, str]:

@@ -58,7 +58,7 @@ def test_a_golden_week_is_skipped_and_its_working_weekends_count() -> None:
 
 
 def test_a_clock_that_was_read_in_no_text_is_not_counted() -> None:
-    with pytest.raises(NoClock, match="no clock of kind 'change' that is verified; it has: filing"):
+    with pytest.raises(NoClock, match="no clock of kind 'change' that was read in a text; it has: filing"):
         deadline_of(DRAFT, "change", date(2025, 6, 1))
     assert "not in force" in deadline_of(DRAFT, "filing", date(2025, 6, 1)).note
 

@@ -12,11 +12,12 @@ import pytest
 from expectations import judgement as judgement_module
 from expectations.columns import FINDINGS
 from expectations.errors import BadFacts, GateBroken
+from expectations.filing import filing_clocks, filing_findings
 from expectations.judgement import Facts, Judgement, judge
 from expectations.policy import load_policy
+from expectations.registration import Frozen
 from expectations.retention import retention_clocks
 from expectations.suite import COLUMNS
-from expectations.threshold import filing_clocks, filing_findings
 
 DRAFT, MEASURES = load_policy("cn-draft-2023"), load_policy("cn-measures-2025")
 AS_OF = date(2026, 3, 15)
@@ -79,6 +80,15 @@ COVERAGE = pd.DataFrame(
         "skipped": [1],
     }
 )
+ATTESTED = pd.DataFrame(
+    {
+        "policy": "",
+        "name": ["impact_assessment", "device_test", "sign_and_necessity", "confidentiality"],
+        "store": "",
+        "attested_on": date(2025, 12, 1),
+        "valid_until": None,
+    }
+)
 QUIET = Facts(
     objects=objects(),
     faces=faces(),
@@ -87,6 +97,7 @@ QUIET = Facts(
     census=census(5, 9),
     coverage=COVERAGE,
     stores=STORES,
+    attested=ATTESTED,
 )
 
 
@@ -135,7 +146,7 @@ def test_a_picture_is_overdue_on_the_day_after_its_period(taken: datetime, overd
     if overdue:
         finding = judged.findings.iloc[0]
         assert (finding["since"], finding["locator"]) == (date(2026, 3, 15), "cam/1.jpg")
-        assert f"were over {overdue} day before 2026-03-15" in finding["because"]
+        assert f"was over {overdue} day before 2026-03-15" in finding["because"]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +214,11 @@ def test_the_retention_table_sums_up_each_store() -> None:
         "overdue": 1,
         "undated": 0,
         "max_days": 30,
+        "ok": 1,
+        "too_short": 0,
+        "hold": 0,
+        "needs_reason": 0,
+        "unknown": 0,
     }
 
 
@@ -284,21 +300,23 @@ def test_one_person_in_several_rows_counts_once_and_by_the_first_day() -> None:
 
 
 def test_a_crossing_found_earlier_stays_frozen() -> None:
-    facts = replace(QUIET, crossings={"threshold_filing": date(2026, 1, 5)}, subjects=enrolled(10_001))
+    facts = replace(
+        QUIET, crossings={"threshold_filing": Frozen(date(2026, 1, 5), "night-0")}, subjects=enrolled(10_001)
+    )
     (clock,) = clocks_of(facts, (10_001, 10_002))
     # Saturday 14 February 2026 is worked for the Spring Festival, and is the 30th working day.
     assert (clock.crossed_on, clock.due_on) == (date(2026, 1, 5), date(2026, 2, 14))
 
 
 def test_a_frozen_crossing_runs_on_when_the_count_falls_and_the_gate_agrees() -> None:
-    facts = replace(QUIET, crossings={"threshold_filing": date(2026, 1, 5)})
+    facts = replace(QUIET, crossings={"threshold_filing": Frozen(date(2026, 1, 5), "night-0")})
     judged = judge(facts, DRAFT, AS_OF)
     assert (judged.verdict, rules_of(judged)) == ("below", ["threshold_filing"])
     assert "for the officer to decide" in judged.filing[0]["why"]
 
 
 def test_a_crossing_after_the_day_judged_for_is_not_known_on_it() -> None:
-    assert clocks_of(replace(QUIET, crossings={"threshold_filing": date(2026, 3, 16)}), (5, 9)) == []
+    assert clocks_of(replace(QUIET, crossings={"threshold_filing": Frozen(date(2026, 3, 16), "night-0")}), (5, 9)) == []
 
 
 def test_only_the_upper_end_above_gives_a_warning_without_a_due_day() -> None:
@@ -323,7 +341,7 @@ def test_who_was_over_the_line_before_the_measures_had_until_the_day_in_the_noti
 
 
 def test_who_crosses_on_the_first_day_of_the_measures_gets_the_same_day() -> None:
-    facts = replace(QUIET, crossings={"threshold_filing": date(2025, 6, 1)})
+    facts = replace(QUIET, crossings={"threshold_filing": Frozen(date(2025, 6, 1), "night-0")})
     (clock,) = clocks_of(facts, (100_000, 100_000), MEASURES, date(2025, 6, 20))
     assert (clock.due_on, clock.working_days_left) == (date(2025, 7, 14), 16)
 
@@ -333,13 +351,13 @@ def test_a_due_day_in_a_year_without_calendar_is_left_open_and_said_so() -> None
     (clock,) = clocks_of(QUIET, (10_001, 10_001), DRAFT, as_of)
     assert (clock.due_on, clock.days_left, clock.working_days_left) == (None, None, None)
     assert "after 2026-12-31; the working-day calendar of 2027 is not known" in clock.why
-    finding = filing_findings([clock], (10_001, 10_001), DRAFT, as_of).iloc[0]
+    finding = filing_findings([clock], QUIET.checked(), DRAFT, as_of).iloc[0]
     assert pd.isna(finding["due"])
     assert finding["since"] == as_of
 
 
 def test_days_left_go_below_zero_after_the_due_day() -> None:
-    facts = replace(QUIET, crossings={"threshold_filing": date(2025, 6, 1)})
+    facts = replace(QUIET, crossings={"threshold_filing": Frozen(date(2025, 6, 1), "night-0")})
     (clock,) = clocks_of(facts, (10_001, 10_001), DRAFT, date(2025, 7, 16))
     assert (clock.due_on, clock.days_left, clock.working_days_left) == (date(2025, 7, 14), -2, -2)
 
@@ -376,7 +394,12 @@ def test_the_public_clock_starts_only_on_what_is_known(row: dict, crossed_on: da
 
 
 def test_a_public_clock_that_started_earlier_does_not_move_when_old_pictures_go() -> None:
-    facts = replace(QUIET, stores=PUBLIC, objects=objects({}), crossings={"public_place_filing": date(2026, 1, 5)})
+    facts = replace(
+        QUIET,
+        stores=PUBLIC,
+        objects=objects({}),
+        crossings={"public_place_filing": Frozen(date(2026, 1, 5), "night-0")},
+    )
     assert [clock.crossed_on for clock in clocks_of(facts, (5, 9))] == [date(2026, 1, 5)]
 
 
@@ -460,5 +483,5 @@ def test_clocks_hold_every_scanned_object_and_every_record() -> None:
     facts = replace(
         QUIET, objects=objects({}, {"uri": "b"}), subjects=subjects({}, {"data_class": "image"}, {"table": "t2"})
     )
-    clocks = retention_clocks(facts.checked(), AS_OF)
+    clocks = retention_clocks(facts.checked(), DRAFT, AS_OF)
     assert clocks["kind"].tolist() == ["objects", "objects", "database", "database"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,13 +13,29 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from expectations import errors
-from expectations.policy import _folder, load_policy, policy_names, read_policy
+from expectations.law import law_page
+from expectations.policy import Span, _folder, load_policy, policy_names, read_policy
 
 DRAFT, MEASURES = load_policy("cn-draft-2023"), load_policy("cn-measures-2025")
 
 
-def test_both_chinese_policies_come_with_the_package() -> None:
-    assert policy_names() == ["cn-draft-2023", "cn-measures-2025"]
+def test_a_policy_for_each_regime_comes_with_the_package() -> None:
+    assert policy_names() == [
+        "ca-qc",
+        "cn-draft-2023",
+        "cn-export-2024",
+        "cn-measures-2025",
+        "cn-pipl",
+        "cn-video-799",
+        "custom",
+        "eu-gdpr",
+        "in-dpdp",
+        "kr",
+        "us-co",
+        "us-doj-bulk",
+        "us-il-bipa",
+        "us-tx-cubi",
+    ]
 
 
 def test_the_numbers_of_the_draft_are_those_of_its_text() -> None:
@@ -81,15 +98,54 @@ def test_ends_that_make_no_interval_are_refused(low: int, high: int) -> None:
 def test_an_unknown_policy_is_answered_with_the_known_and_the_nearest(asked: str, hint: str) -> None:
     with pytest.raises(errors.UnknownPolicy) as caught:
         load_policy(asked)
-    assert "Available: cn-draft-2023, cn-measures-2025" in str(caught.value)
+    assert "Available: ca-qc, cn-draft-2023, " in str(caught.value)
     assert hint in str(caught.value)
+
+
+def window(**more: object) -> dict:
+    base = {"name": "cams", "article": "Art. 1", "says": "So.", "status": "own", "article_status": "own", "sources": []}
+    return {**base, "data": ["image"], **more}
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         pytest.param({"surprise": 1}, "surprise", id="unknown key"),
-        pytest.param({"minors": None}, "minors", id="rule left out"),
+        pytest.param({"source": ""}, "source", id="no source of the law"),
+        pytest.param({"facial_data": None}, "facial_data", id="nothing said of what counts"),
+        pytest.param(
+            {"minors": {**DRAFT.minors.model_dump(), "sources": ()}}, "minors: has no source", id="no source of a rule"
+        ),
+        pytest.param(
+            {"minors": {**DRAFT.minors.model_dump(), "status": "unverified"}}, "switched_off", id="unverified"
+        ),
+        pytest.param(
+            {"windows": [window(at_least={"days": 9}, at_most={"days": 8})]},
+            "at_least 9 days is above at_most",
+            id="min above max",
+        ),
+        pytest.param({"windows": [window(at_most={"days": -1})]}, "windows.0.at_most.days", id="negative days"),
+        pytest.param({"windows": [window(at_most={"days": 1, "years": 1})]}, "exactly one of days", id="two units"),
+        pytest.param({"windows": [window()]}, "sets no time", id="window without time"),
+        pytest.param(
+            {
+                "windows": [
+                    window(at_most={"days": 8}, until="2026-05-01"),
+                    window(at_most={"days": 9}, since="2026-05-01"),
+                ]
+            },
+            "'cams' stands twice for overlapping dates",
+            id="overlapping dates",
+        ),
+        pytest.param(
+            {"windows": [window(at_most={"days": 8}, since="2026-05-02", until="2026-05-01")]},
+            "before it begins",
+            id="ends before it begins",
+        ),
+        pytest.param(
+            {"effective": "2025-01-02", "until": "2025-01-01"}, "until 2025-01-01 is before", id="law's dates"
+        ),
+        pytest.param({"threshold": {**DRAFT.threshold.model_dump(), "days": 30}}, "give one of them", id="two clocks"),
         pytest.param(
             {"threshold": {**DRAFT.threshold.model_dump(), "operator": "=>"}}, "threshold.operator", id="operator"
         ),
@@ -112,15 +168,42 @@ def test_policies_cannot_be_changed() -> None:
         DRAFT.threshold.people = 1
 
 
-@pytest.mark.parametrize("policy", [DRAFT, MEASURES], ids=lambda policy: policy.name)
-def test_every_rule_of_law_cites_an_article_and_a_source(policy) -> None:
-    for name in ("threshold", "public_place", "consent", "minors", "withdrawal", "retention"):
-        rule = getattr(policy, name)
-        if rule is not None:
-            assert rule.sources, f"{name} has no source"
-            assert rule.status in ("verified", "secondary", "memory")
-    assert policy.coverage.article == "facewarden: coverage floor"
-    assert policy.coverage.status == "own"
+@pytest.mark.parametrize("name", policy_names())
+def test_every_rule_of_law_cites_an_article_and_a_source_and_was_read_somewhere(name: str) -> None:
+    for place, rule in load_policy(name).rules().items():
+        assert rule.article, place
+        assert rule.status in ("verified", "secondary") or (rule.status == "own" and name == "custom"), place
+        assert rule.sources or rule.status == "own", place
+
+
+def test_what_was_seen_in_no_text_is_off_and_says_why() -> None:
+    off = [rule for name in policy_names() for rule in load_policy(name).switched_off]
+    assert {rule.status for rule in off} == {"unverified", "verified", "secondary"}
+    assert all(rule.why_off and rule.number for rule in off)
+
+
+def test_the_page_about_the_law_is_printed_from_the_files() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "law.md").read_text(encoding="utf-8")
+    assert page == law_page(), "run: python -m expectations.law > docs/law.md"
+
+
+def test_a_policy_of_your_own_is_read_from_its_file(tmp_path: Path) -> None:
+    mine = tmp_path / "ours.yaml"
+    mine.write_text(_folder().joinpath("custom.yaml").read_text().replace("people: 5000", "people: 77"))
+    policy = load_policy(str(mine))
+    assert policy.threshold is not None
+    assert policy.threshold.text == "77 people or more"
+    with pytest.raises(errors.BadPolicy, match="its file cannot be read"):
+        load_policy(str(tmp_path / "missing.yaml"))
+
+
+@given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.integers(1, 40))
+def test_spans_of_years_and_months_end_on_the_same_day_or_the_last_of_a_shorter_month(day: date, years: int) -> None:
+    for span, months in ((Span(years=years), 12 * years), (Span(months=years), years)):
+        ends = span.after_day(day)
+        year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+        last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
+        assert ends == date(year, month + 1, min(day.day, last))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from detectors.records import CurvePoint
+from expectations.decisions import SET_ASIDE
 from plugins.reports.model import (
     AgeBin,
     Coverage,
@@ -97,7 +98,7 @@ def findings_from(
     decide: Mapping[str, str] | None = None,
     limit: int = 20,
 ) -> Findings:
-    """Group the findings by rule, the gravest and largest first.
+    """Group the findings by rule, the gravest and largest first; those that were set aside are only counted.
 
     Args:
         frame: rows of the ``findings`` table.
@@ -105,7 +106,10 @@ def findings_from(
         decide: rule to what has to be decided.
         limit: how many of each rule are listed; all are counted.
     """
-    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    status = frame["status"].astype("str")
+    decided = {str(name): int(n) for name, n in status[~status.isin(["open", "reopened"])].value_counts().items()}
+    to_decide = frame[~status.isin(SET_ASIDE)]
+    rows = [{str(name): value for name, value in row.items()} for row in to_decide.to_dict("records")]
     by_rule: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_rule.setdefault(str(row["rule"]), []).append(row)
@@ -114,7 +118,7 @@ def findings_from(
         for rule, found in by_rule.items()
     ]
     groups.sort(key=lambda group: (_rank(group.severity), -group.count, group.rule))
-    return Findings(len(rows), {group.rule: group.count for group in groups}, tuple(groups))
+    return Findings(len(rows), {group.rule: group.count for group in groups}, tuple(groups), decided)
 
 
 def consent_from(frame: pd.DataFrame) -> tuple[PurposeConsent, ...]:
@@ -198,6 +202,7 @@ def _finding(row: Mapping[str, Any]) -> Finding:
         first_seen=_day(row.get("first_seen")),
         since=_day(row.get("since")),
         due=_day(row.get("due")),
+        status=str(row["status"]),
     )
 
 

@@ -210,6 +210,75 @@ class Filing:
     because: str = ""
     working_days: int | None = None
     filed_on: date | None = None
+    found_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When the line will be reached, if what comes in goes on as before.
+
+    Attributes:
+        per_week_low, per_week_best, per_week_high: people a week.
+        earliest: first day on which it may be; None when not within ten years.
+        latest: day by which it will be; None when it may never be.
+        nights: how many nights it was made from, ``since`` the first.
+    """
+
+    per_week_low: float
+    per_week_best: float
+    per_week_high: float
+    earliest: date | None
+    latest: date | None
+    nights: int
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """One thing that somebody has to attest; ``state`` is attested, lapsing, lapsed or missing."""
+
+    policy: str
+    name: str
+    store: str
+    article: str
+    asks: str
+    state: str
+    attested_on: date | None = None
+    valid_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPolicy:
+    """What a further policy makes of the same facts; numbers are None where it draws no line or nobody was counted."""
+
+    name: str
+    title: str
+    in_force: bool
+    verdict: Verdict | None
+    threshold: int | None
+    low: int | None
+    high: int | None
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """How the findings of one rule changed since an earlier night: by reason those that came and went."""
+
+    title: str
+    new: dict[str, int]
+    gone: dict[str, int]
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed since the last judgement of an earlier day; ``people`` is its head-count."""
+
+    run_id: str
+    since: date
+    rules: tuple[RuleChange, ...] = ()
+    people: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +298,7 @@ class Finding:
     first_seen: date | None = None
     since: date | None = None
     due: date | None = None
+    status: str = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +326,16 @@ class RuleFindings:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What to decide; ``by_rule`` counts per rule's short name, ``rules`` are the gravest first."""
+    """What to decide; ``by_rule`` counts per rule's short name, ``rules`` are the gravest first.
+
+    ``decided`` counts by status those that somebody has decided about; false positives, legal holds and accepted ones
+    are in no other number.
+    """
 
     total: int
     by_rule: dict[str, int]
     rules: tuple[RuleFindings, ...] = ()
+    decided: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +394,10 @@ class Retention:
         what: what is counted: ``pictures with faces`` or ``records``.
         max_days: None when the settings name no limit, which is a gap to close.
         undated: things whose age is not known; they are in no bin.
+        too_short: pictures that were deleted before a law allows.
+        hold: things over their limit that a law or a decision keeps.
+        needs_reason: things beyond a norm, for which no reason is attested.
+        unknown: things of which nothing can be said: without a day or without a limit.
         ages: see ``fill.age_bins``.
     """
 
@@ -331,6 +410,10 @@ class Retention:
     undated: int = 0
     oldest: date | None = None
     ages: tuple[AgeBin, ...] = ()
+    too_short: int = 0
+    hold: int = 0
+    needs_reason: int = 0
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,3 +561,7 @@ class Report:
     stores: tuple[Store, ...] = ()
     quarantine: Quarantine = field(default_factory=lambda: Quarantine(0, {}))
     checks: tuple[Check, ...] = ()
+    forecast: Forecast | None = None
+    attestations: tuple[Attestation, ...] = ()
+    others: tuple[OtherPolicy, ...] = ()
+    delta: Delta | None = None

@@ -15,6 +15,8 @@ from plugins.reports.model import Filing, Night, PurposeConsent, Report, Retenti
 
 SECTIONS = (
     ("decide", "What to decide"),
+    ("changed", "What changed"),
+    ("attested", "Attestations"),
     ("consent", "Consent"),
     ("retention", "Retention"),
     ("stores", "Stores"),

@@ -8,7 +8,19 @@ from datetime import date, datetime
 
 from detectors.curve import balanced
 from detectors.records import CurvePoint
-from plugins.reports.model import Consent, Coverage, Filing, Findings, People, Report, Split
+from plugins.reports.model import (
+    Attestation,
+    Consent,
+    Coverage,
+    Delta,
+    Filing,
+    Findings,
+    Forecast,
+    People,
+    Report,
+    Retention,
+    Split,
+)
 
 DASH = "–"
 SOON_DAYS = 5
@@ -304,3 +316,55 @@ def reason_of(name: str) -> str:
 def whole_run(report: Report) -> bool:
     """Whether the run looked at everything, rather than at a store or a span of days."""
     return report.run.scope in ("", "everything", "all")
+
+
+def decided(by_status: dict[str, int]) -> str:
+    """Word how many findings somebody has decided about."""
+    return ", ".join(f"{number(n)} {plain(status)}" for status, n in sorted(by_status.items()))
+
+
+def delta(change: Delta, count: People) -> str:
+    """Say what this night is compared with, and how the number of people has moved."""
+    said = f"Compared with {day(change.since)} (run {change.run_id}). "
+    if not change.rules:
+        said += "The findings are the same. "
+    if change.people is None or count.low is None or count.high is None:
+        return said
+    before, now = span(change.people.low, change.people.high), span(count.low, count.high)
+    apart = count.low > change.people.high or count.high < change.people.low
+    moved = "the two intervals do not touch" if apart else "the intervals overlap: they do not show that it moved"
+    return f"{said}People: {before} then, {now} now; {moved}."
+
+
+def counted(reasons: dict[str, int]) -> str:
+    """Word counts by reason, the largest first."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {number(n)}" for name, n in ordered) or DASH
+
+
+def forecast(seen: Forecast, count: People) -> str:
+    """Say when the line will be reached, with its uncertainty."""
+    rate = f"{number(round(seen.per_week_low))} to {number(round(seen.per_week_high))}"
+    said = f"By the {seen.nights} nights since {day(seen.since)}, {rate} people come in a week. "
+    if seen.earliest is None:
+        return f"{said}At that rate {limit(count)} is not reached within ten years."
+    latest = f"by {day(seen.latest)}" if seen.latest else "perhaps never"
+    return f"{said}If that goes on, {limit(count)} is reached on {day(seen.earliest)} at the earliest, {latest}."
+
+
+def attested(asked: Sequence[Attestation]) -> str:
+    """Say how many attestations are missing."""
+    missing = sum(one.state in ("missing", "lapsed") for one in asked)
+    if not missing:
+        return "Everything that no scan can see is attested."
+    return f"What no scan can see: {number(missing)} of {number(len(asked))} are missing; each is a finding."
+
+
+def windows(retention: Retention) -> list[str]:
+    """Say what else is to be said of a store's retention windows."""
+    texts = {
+        "hold": "over the limit but held",
+        "needs_reason": "beyond the norm without a reason",
+        "too_short": "deleted too early",
+    }
+    return [f"{number(getattr(retention, name))} {text}" for name, text in texts.items() if getattr(retention, name)]

@@ -38,7 +38,7 @@ def expand(text: str, where: str) -> str:
     return _VARIABLE.sub(value_of, text)
 
 
-def database_url(url: str | None, conn_id: str | None, where: str, base: Path) -> Secret[URL]:
+def database_url(url: str | None, conn_id: str | None, where: str, base: Path, *, writes: bool = False) -> Secret[URL]:
     """Build the SQLAlchemy URL of a database from an address or an Airflow connection.
 
     Args:
@@ -46,6 +46,7 @@ def database_url(url: str | None, conn_id: str | None, where: str, base: Path) -
         conn_id: an Airflow connection, used when there is no ``url``.
         where: name of the database, for error texts.
         base: folder of the settings file.
+        writes: whether it will be written; a SQLite file is else opened for reading, and has to be there.
 
     Raises:
         StoreProblem: not a URL, not a supported database, no driver for it, an unset variable or an unknown connection.
@@ -56,7 +57,9 @@ def database_url(url: str | None, conn_id: str | None, where: str, base: Path) -
     remember(made.password)
     remember_all(made.query)
     made = made.set(drivername=driver)
-    return Secret(_read_only_file(made, where, base) if name == "sqlite" else made)
+    if name != "sqlite":
+        return Secret(made)
+    return Secret(_file_to_write(made, where, base) if writes else _read_only_file(made, where, base))
 
 
 def storage(
@@ -91,6 +94,12 @@ def _url_of_text(text: str, where: str) -> URL:
     except (ArgumentError, ValueError):
         allowed = "sqlite:///file.db or postgresql://user:password@host/database"
         raise StoreProblem(where, f"url is not a database URL; write one like {allowed}") from None
+
+
+def _file_to_write(url: URL, where: str, base: Path) -> URL:
+    if not url.database or url.database == ":memory:":
+        raise StoreProblem(where, "url names no SQLite file; write sqlite:///file.db")
+    return URL.create("sqlite", database=str((base / Path(url.database).expanduser()).absolute()))
 
 
 def _read_only_file(url: URL, where: str, base: Path) -> URL:
