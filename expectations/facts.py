@@ -14,7 +14,7 @@ from expectations.registration import Frozen, Registration
 
 NEEDED = {
     "objects": ("store", "uri", "captured_at", "status", "faces", "subject_ref"),
-    "faces": ("store", "uri", "subject_ref", "shot"),
+    "faces": ("face_id", "store", "uri", "subject_ref", "shot", "copy_of"),
     "subjects": (
         "store",
         "table",
@@ -61,7 +61,7 @@ NEEDED = {
 """Columns that are read of each table; the others are left alone. A table without rows may lack its columns."""
 
 BLANK: dict[str, dict[str, Any]] = {
-    "faces": {"shot": None},
+    "faces": {"face_id": "", "shot": None, "copy_of": None},
     "history": {"closed_on": None},
     "census": {"scope_name": "", "with_template": 0, "in_any_image_low": None, "in_any_image_high": None},
     "stores": {"zone": "", "venue": "", "country": "", "min_days": 0},

@@ -95,7 +95,7 @@ def judge(facts: Facts, policy: Policy, as_of: date, keep: Keep = lambda name, r
     of_line = [clock for clock in filing if clock.rule == THRESHOLD_RULE]
     parts = {
         "consent": consent_findings(reconciled, held, policy, as_of),
-        "retention": retention_findings(clocks, too_short, policy, as_of),
+        "retention": retention_findings(clocks, too_short, facts.faces, policy, as_of),
         "head-count": line_findings(facts, people, policy, as_of, running=bool(of_line)),
         "filing": filing_findings(filing, facts, policy, as_of),
         "coverage": coverage_findings(shares, facts.coverage_floor, as_of),

@@ -2,7 +2,8 @@
 
 Every picture with faces and every person's record in a table has a window of days. A picture's begins on the day it was
 taken, a record's on the day of the last interaction, else the day it was stored; of several records of one person in
-one table the oldest counts. Pictures of the same moment (copies, crops, thumbnails, frames) begin with the earliest.
+one table the oldest counts. Copies of one file begin with the earliest; what only looks like a copy, crop or thumbnail
+of an overdue picture is a finding to look at.
 
 The window's last day is the earliest of: the store's declared ``max_days``, the policy's ``at_most``, the end of the
 purpose and what the policy allows after it. On the day after it is overdue, unless a law's ``at_least`` is not over:
@@ -102,10 +103,13 @@ def kept_too_short(facts: Facts, policy: Policy, as_of: date) -> pd.DataFrame:
     return short[["store", "gone_on", "until", "article"]].reset_index(drop=True)
 
 
-def retention_findings(clocks: pd.DataFrame, too_short: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
-    """Make a finding of each overdue clock, and one for each store with something else to decide.
+def retention_findings(
+    clocks: pd.DataFrame, too_short: pd.DataFrame, faces: pd.DataFrame, policy: Policy, as_of: date
+) -> pd.DataFrame:
+    """Make a finding of each overdue clock and of what looks like its copy, and one for each store that needs another.
 
     Args:
+        faces: evidence table ``faces``.
         clocks: as ``retention_clocks`` gives it.
         too_short: as ``kept_too_short`` gives it.
         policy: whose article is cited.
@@ -113,6 +117,7 @@ def retention_findings(clocks: pd.DataFrame, too_short: pd.DataFrame, policy: Po
     """
     parts = [
         _overdue(clocks, as_of),
+        _copies(clocks, faces),
         _needs_reason(clocks, policy),
         _undated(clocks, policy),
         _without_limit(clocks, policy),
@@ -248,7 +253,7 @@ def _object_clocks(facts: Facts) -> pd.DataFrame:
 
 
 def _with_copies(taken: pd.Series, objects: pd.DataFrame, facts: Facts) -> pd.Series:
-    """Let pictures that show the same moment begin with the earliest of them."""
+    """Let copies of one file begin with the earliest of them."""
     shots = facts.faces[["store", "uri", "shot"]].dropna(subset=["shot"])
     if shots.empty:
         return taken
@@ -303,6 +308,37 @@ def _overdue(clocks: pd.DataFrame, as_of: date) -> pd.DataFrame:
             "place": over["store"] + "\x1f" + over["locator"],
         },
         len(over),
+    )
+
+
+def _copies(clocks: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
+    """Make a finding of each picture that looks like a copy of an overdue one and is not overdue itself."""
+    over = clocks.loc[(clocks["state"] == "overdue") & (clocks["kind"] == "objects")]
+    pictures = faces[["face_id", "store", "uri", "copy_of"]]
+    originals = pictures.merge(over[["store", "locator", "article", "last_day"]], left_on=["store", "uri"],
+                               right_on=["store", "locator"])  # fmt: skip
+    late = originals.drop_duplicates("face_id").set_index("face_id")
+    alike = pictures[pictures["copy_of"].isin(late.index)]
+    own = pd.MultiIndex.from_frame(over[["store", "locator"]])
+    alike = alike[~pd.MultiIndex.from_frame(alike[["store", "uri"]]).isin(own)].drop_duplicates(["store", "uri"])
+    original = late.loc[alike["copy_of"]]
+    because = [
+        f"A face in it is nearly the same as one in {uri} of {store}, which is overdue: it looks like a copy, a crop "
+        "or a thumbnail of it, which would be overdue with it. Look at both."
+        for store, uri in zip(original["store"], original["uri"], strict=True)
+    ]
+    return make_part(
+        {
+            "rule": "copy_of_overdue",
+            "article": original["article"].to_numpy(),
+            "severity": "medium",
+            "store": alike["store"].to_numpy(),
+            "locator": alike["uri"].to_numpy(),
+            "because": because,
+            "since": (original["last_day"] + pd.to_timedelta(1, unit="D")).to_numpy(),
+            "place": (alike["store"].astype("str") + "\x1f" + alike["uri"].astype("str")).to_numpy(),
+        },
+        len(alike),
     )
 
 

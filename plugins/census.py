@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from detectors.encoder import SHIPPED
 from detectors.groups import group_faces
 from detectors.identities import recount_people
 from detectors.matching import NOBODY, match_enrolled
 from detectors.profile import Profile
 from detectors.records import CurvePoint, PeopleCount
+from detectors.shots import NO_COPY, earlier_pictures, same_files
 from expectations.columns import CENSUS
 from expectations.undeclared import undeclared_columns
 from plugins.comparisons import ComparisonStore
@@ -234,15 +236,34 @@ def _point(point: CurvePoint) -> dict[str, float]:
 
 
 def _identities(run: Run, seen: Seen, profile: Profile | None) -> pd.DataFrame:
-    """Give each face the pseudonym of its group: keyed, and the same as long as the group's first face stays."""
+    """Give each face the pseudonym of its group: keyed, and the same as long as the group's first face stays.
+
+    Faces with the very same vector share a ``shot`` in the same way; ``copy_of`` is the face that one looks like a copy
+    of, by the measure of the shipped encoder.
+    """
     held = seen.rows[seen.rows["vector"] >= 0]
-    groups = group_faces(seen.vectors[held["vector"].to_numpy()], profile=profile)
+    vectors = seen.vectors[held["vector"].to_numpy()]
+    groups = group_faces(vectors, profile=profile)
     frame = held[["face_id"]].assign(group=groups, matched_ref=_matched(run, seen, held, profile))
+    frame["shots"] = same_files(vectors)
+    frame["copy_of"] = None
+    if run.encoder.sha256 == SHIPPED.sha256:
+        original = earlier_pictures(vectors, groups, held["seconds"].to_numpy(float))
+        names = pd.Series(held["face_id"].to_numpy(object)[original], index=frame.index)
+        frame["copy_of"] = names.mask(original == NO_COPY)
     frame = frame[~held["is_template"]]
     frame["face_id"] = frame["face_id"].astype(str)
-    first = frame.groupby("group")["face_id"].transform("min")
-    frame["pseudonym"] = first.map({name: run.keyring.pseudonym("group", name) for name in first.unique()})
-    return frame[["face_id", "pseudonym", "matched_ref"]].sort_values("face_id", ignore_index=True)
+    frame["pseudonym"] = _keyed(run, frame, "group")
+    several = frame["shots"].duplicated(keep=False)
+    frame["shot"] = _keyed(run, frame[several], "shots").reindex(frame.index)
+    return frame[["face_id", "pseudonym", "matched_ref", "shot", "copy_of"]].sort_values("face_id", ignore_index=True)
+
+
+def _keyed(run: Run, frame: pd.DataFrame, group: str) -> pd.Series:
+    """Give each group of faces a keyed hash of its first face."""
+    first = frame.groupby(group)["face_id"].transform("min")
+    keyed: pd.Series = first.map({name: run.keyring.pseudonym(group, name) for name in first.unique()})
+    return keyed
 
 
 def _matched(run: Run, seen: Seen, held: pd.DataFrame, profile: Profile | None) -> pd.Series:

@@ -40,7 +40,8 @@ IDENTITIES = Table(
         Column("pseudonym", "text", "keyed hash that stands for the group"),
         # Nights before this was asked for have none.
         Column("matched_ref", "text", "keyed hash of the enrolled person it was matched with", optional=True),
-        Column("shot", "text", "hash that pictures of the same moment share: copies, crops, frames", optional=True),
+        Column("shot", "text", "hash that faces of copies of one file share", optional=True),
+        Column("copy_of", "text", "the earlier face that it looks like a copy, crop or thumbnail of", optional=True),
     ),
 )
 _TABLES = {**TABLES, IDENTITIES.name: IDENTITIES}

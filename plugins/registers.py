@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.columns import SUBJECTS
+from expectations.columns import SAFEGUARDS, SUBJECTS
 from plugins.database_columns import database_columns
 from plugins.evidence import Fragment
+from plugins.guarding import guards_of
 from plugins.run import Run
 from plugins.settings import DatabaseSettings
 from plugins.stores.consents import read_consents
@@ -25,7 +26,9 @@ ADULT_AGE = 18  # United Nations Convention on the Rights of the Child, Art. 1
 
 
 def read_registers(run: Run) -> Fragment:
-    """Read subjects and columns of every database of the run, and all consents; publish and give them as a fragment.
+    """Read subjects and columns of every database of the run, how every store is guarded, and all consents.
+
+    Publishes them and gives them as a fragment.
 
     What is the same as at the last commit is not written again: the digest of the content is the file's name. A
     database that could not be read in full keeps its last known records; the note ``register_problems`` says so. The
@@ -47,6 +50,9 @@ def read_registers(run: Run) -> Fragment:
             made += _kept(run, "columns", database.name, columns)
         if failed or uncounted:
             problems[database.name] = "; ".join(sorted({*failed, *uncounted}))
+    for name, guards in guards_of(run).items():
+        schema = SAFEGUARDS.arrow_schema()
+        made += _kept(run, "safeguards", name, pa.Table.from_pandas(guards, schema, preserve_index=False))
     consents, refused = read_consents(
         run.settings.consents, run.keyring, run.settings.controller.zone, run.settings.folder
     )

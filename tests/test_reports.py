@@ -198,7 +198,7 @@ def test_the_most_pressing_clock_comes_first_and_none_is_lost() -> None:
     clocks = [make_clock(title=f"Clock {n}", due_on=date(2026, 12, 20 - n)) for n in range(4)]
     text = read(make_report(filing=tuple(clocks))).words
     assert "Clock 3" in text.partition("2 more clocks")[0]
-    assert "Clock 0" in text.partition("All clocks")[2]
+    assert "Clock 0" in text.partition("Clocks and policies")[2]
 
 
 def test_a_run_over_a_part_says_so_before_any_figure() -> None:

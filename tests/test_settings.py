@@ -120,7 +120,7 @@ def without(content: dict[str, Any], key: str) -> dict[str, Any]:
             "stores[0].retention.max_dais: unknown key; did you mean `max_days`?",
             id="unknown key",
         ),
-        pytest.param({"polici": "x"}, "polici: unknown key; did you mean `policy`?", id="unknown key at the top"),
+        pytest.param({"polici": "x"}, "polici: unknown key; did you mean `policies`?", id="unknown key at the top"),
         pytest.param(
             {"scan": {"zzz": 1}}, "scan.zzz: unknown key; known: chunk_objects, max_pixels", id="nothing near"
         ),
