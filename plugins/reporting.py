@@ -123,7 +123,7 @@ def build_report(run: Run, facts: Facts, outcome: Outcome, row: Mapping[str, Any
     judgement, policy = outcome.judgements[0], outcome.policies[0]
     as_of, floor = run.request.as_of, run.settings.coverage_floor
     everyone = fill.records(facts.census[facts.census["scope"] == "all"])[0]
-    ages = _Ages(facts, as_of, run)
+    ages, kept = _Ages(facts, as_of, run), _retention_of_all(outcome)
     return Report(
         run=fill.run_from(row),
         controller=Controller(**run.settings.controller.model_dump(include={"name", "contact", "timezone"})),
@@ -138,8 +138,8 @@ def build_report(run: Run, facts: Facts, outcome: Outcome, row: Mapping[str, Any
             for one, judged in zip(outcome.policies, outcome.judgements, strict=True)
             for clock in judged.filing
         ),
-        retention=tuple(ages.retention(entry) for entry in fill.records(judgement.retention)),
-        stores=tuple(_store(entry, facts, judgement, run, so_far) for entry in fill.records(facts.stores)),
+        retention=tuple(ages.retention(entry) for entry in fill.records(kept)),
+        stores=tuple(_store(entry, facts, kept, run, so_far) for entry in fill.records(facts.stores)),
         quarantine=_quarantine(facts.objects),
         checks=tuple(_check(check) for check in judgement.checks),
         forecast=Forecast(**asdict(judgement.forecast)) if judgement.forecast else None,
@@ -319,11 +319,23 @@ class _Ages:
         )
 
 
-def _store(entry: Mapping[str, Any], facts: Facts, judgement: Judgement, run: Run, so_far: Fragment) -> Store:
+def _retention_of_all(outcome: Outcome) -> pd.DataFrame:
+    """Give the retention of each store: what any policy finds overdue, and of the other states the most that one finds."""
+    table = outcome.judgements[0].retention.set_index("store")
+    for judged in outcome.judgements[1:]:
+        other = judged.retention.set_index("store")
+        for state in ("too_short", "hold", "needs_reason"):
+            table[state] = table[state].combine(other[state].reindex(table.index).fillna(0), max).astype("int64")
+    late = outcome.findings[outcome.findings["rule"] == "retention_overdue"]
+    by_store = late[late["status"] != "legal_hold"].groupby("store").size()
+    return table.assign(overdue=by_store.reindex(table.index).fillna(0).astype("int64")).reset_index()
+
+
+def _store(entry: Mapping[str, Any], facts: Facts, retention: pd.DataFrame, run: Run, so_far: Fragment) -> Store:
     name = str(entry["store"])
     counted = facts.census[(facts.census["scope"] == "store") & (facts.census["scope_name"] == name)]
     covered = fill.records(facts.coverage[facts.coverage["store"] == name])
-    kept = fill.records(judgement.retention[judgement.retention["store"] == name])[0]
+    kept = fill.records(retention[retention["store"] == name])[0]
     notes = so_far.notes
     return Store(
         name=name,

@@ -7,6 +7,10 @@ controller:
   contact: dpo@riverside.example
   timezone: Asia/Shanghai
 policy: cn-draft-2023
+policies:                             # and what else applies
+  - policy: cn-measures-2025
+  - policy: cn-video-799
+    stores: [station-cameras]
 evidence: ./evidence
 reports: ./reports
 secrets: ./secrets
@@ -16,6 +20,7 @@ stores:
     url: ./stores/station-cameras
     zone: station-hall
     public_place: true
+    venue: station
     purpose: public_security
     owner: facilities
     retention: {max_days: 30}
