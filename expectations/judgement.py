@@ -85,7 +85,7 @@ def judge(facts: Facts, policy: Policy, as_of: date, keep: Keep = lambda name, r
     """
     facts = _of_data(facts.checked(), policy)
     people = people_of(facts, policy, policy.threshold, as_of)
-    held = held_rows(facts)
+    held = held_rows(facts) if policy.consent else held_rows(facts).iloc[:0]
     reconciled = _reconciled(held, facts, policy, as_of)
     clocks, too_short = retention_clocks(facts, policy, as_of), kept_too_short(facts, policy, as_of)
     shares = coverage_shares(facts.coverage)

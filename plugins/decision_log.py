@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 Kind = Literal["decision", "attestation", "filing"]
@@ -81,6 +81,7 @@ class DecisionLog:
             sa.Column("previous", sa.String(64), nullable=False),
             sa.Column("hash", sa.String(64), nullable=False),
         )
+        self._made = False
         self._place = url.render_as_string(hide_password=True)
 
     def append(self, entry: Entry) -> Head:
@@ -92,13 +93,15 @@ class DecisionLog:
         content = _to_json(entry)
         for _ in range(_TRIES):
             try:
-                self._table.create(self._engine, checkfirst=True)
+                if not self._made:
+                    self._table.create(self._engine, checkfirst=True)
+                    self._made = True
                 with self._engine.begin() as connection:
                     number, previous = self._head(connection)
                     row = {"number": number + 1, "content": content, "previous": previous}
                     connection.execute(self._table.insert().values(**row, hash=_hash(previous, content)))
                     return number + 1, _hash(previous, content)
-            except (IntegrityError, OperationalError) as error:
+            except (IntegrityError, OperationalError, ProgrammingError) as error:
                 # Somebody else wrote the same number, made the table, or holds the database: ours follows theirs.
                 last = error
                 time.sleep(random.uniform(0.001, 0.05))  # noqa: S311 - only to get out of each other's way

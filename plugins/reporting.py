@@ -320,7 +320,7 @@ class _Ages:
 
 
 def _retention_of_all(outcome: Outcome) -> pd.DataFrame:
-    """Give the retention of each store: what any policy finds overdue, and of the other states the most that one finds."""
+    """Give each store's retention: what any policy finds overdue, and of other states the most that one finds."""
     table = outcome.judgements[0].retention.set_index("store")
     for judged in outcome.judgements[1:]:
         other = judged.retention.set_index("store")

@@ -25,6 +25,7 @@ NAMES = (
     "discover",
     "tables",
     "consents",
+    "judge",
 )
 OUT = Path("build/bench.json")
 
