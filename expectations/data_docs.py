@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
 
 _FROM_ELSEWHERE = re.compile(
-    r"<script.*?</script>|<(link|img|a)\b[^>]*(href|src)=[\"']https?:[^>]*>", re.IGNORECASE | re.DOTALL
+    r"<script.*?</script>|<(link|img|a)\b[^>]*(href|src)=[\"']https?:[^>]*>|url\([\"']?https?:[^)]*\)",
+    re.IGNORECASE | re.DOTALL,
 )
 
 

@@ -8,6 +8,8 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from expectations.consent import GROUNDED, STATES
@@ -17,6 +19,7 @@ CONSENT_RULES = tuple(state for state in STATES if state not in GROUNDED)
 COUNT_RULES = ("threshold_filing", "threshold_warning", "line_crossed", "change_filing", "unlinked_faces")
 
 
+_BETWEEN = pa.scalar("\x1f", pa.large_string())
 POLICY_GONE = "policy no longer applied"
 
 
@@ -57,15 +60,16 @@ class Sides:
         before: findings of the earlier one (evidence table); ``now`` of the later.
         since: day of the earlier one.
         made_from: inputs of both, the earlier first.
-        places: objects (store, uri) and people (subject_ref) known at the earlier one; ``places_now`` at the later.
+        places: objects (store, uri) and people (subject_ref) known at the earlier one, as ``place_index``
+            gives them; ``places_now`` at the later.
     """
 
     before: pd.DataFrame
     now: pd.DataFrame
     since: date
     made_from: tuple[Inputs, Inputs]
-    places: pd.Index
-    places_now: pd.Index
+    places: pa.Array
+    places_now: pa.Array
 
 
 def explain_delta(sides: Sides) -> list[RuleDelta]:
@@ -73,12 +77,7 @@ def explain_delta(sides: Sides) -> list[RuleDelta]:
     before, now = sides.before, sides.now
     new = now[~now["finding_id"].isin(before["finding_id"])]
     gone = before[~before["finding_id"].isin(now["finding_id"])]
-    both = now.merge(before, on="finding_id", suffixes=("", "_before"))
-    differs = np.zeros(len(both), bool)
-    for name in ("severity", "since", "due", "status"):
-        one, other = (both[column].astype("str").fillna("").to_numpy() for column in (name, f"{name}_before"))
-        differs |= one != other
-    changed = both[differs]
+    changed = _changed(before, now)
     new_why, gone_why = reasons(new, sides, came=True), reasons(gone, sides, came=False)
     rules = sorted({*new["rule"], *gone["rule"], *changed["rule"]})
     return [
@@ -92,18 +91,36 @@ def explain_delta(sides: Sides) -> list[RuleDelta]:
     ]
 
 
+def _changed(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Give the findings of both nights whose severity, days or status differ."""
+    texts, days = ["severity", "status"], ["since", "due"]
+    both = now[["finding_id", "rule", *texts, *days]].merge(
+        before[["finding_id", *texts, *days]], on="finding_id", suffixes=("", "_before")
+    )
+    differs = np.zeros(len(both), bool)
+    for name in texts:
+        differs |= (both[name] != both[f"{name}_before"]).to_numpy(bool)
+    for name in days:
+        one, other = (days_of_dates(both[column]).view(np.int64) for column in (name, f"{name}_before"))
+        differs |= one != other
+    return both[differs]
+
+
 def reasons(found: pd.DataFrame, sides: Sides, *, came: bool) -> NDArray[np.str_]:
     """Say of each finding why it came or went: the first reason that fits, the surest first."""
+    if found.empty:
+        return np.zeros(0, "U1")
     then, today = sides.made_from
     policies, others = (today, then) if came else (then, today)
-    rule, policy = found["rule"].to_numpy(str), found["policy"].to_numpy(str)
+    rule = found["rule"].to_numpy(str)
     known, known_there = (sides.places, sides.places_now) if came else (sides.places_now, sides.places)
     place = _places(found)
-    moved = np.array([p != "" for p in place], bool) & ~place.isin(known) & place.isin(known_there)
-    since = days_of_dates(found["since"]) if len(found) else np.zeros(0, "datetime64[D]")
+    moved = pc.not_equal(place, "").to_numpy(zero_copy_only=False) & ~_among(place, known) & _among(place, known_there)
+    since = days_of_dates(found["since"])
     of_consent, of_count = np.isin(rule, CONSENT_RULES), np.isin(rule, COUNT_RULES)
-    only_here = np.array([not set(p.split(", ")) & set(others.policies) for p in policy], bool)
-    says_other = np.array([_content(policies, p) != _content(others, p) for p in policy], bool)
+    codes, named = pd.factorize(found["policy"])
+    only_here = np.array([not set(p.split(", ")) & set(others.policies) for p in named], bool)[codes]
+    says_other = np.array([_content(policies, p) != _content(others, p) for p in named], bool)[codes]
     attested = np.char.startswith(rule, "attestation") | (rule == "retention_reason_missing")
     attested |= np.char.endswith(rule, "_filing")
     tests = {
@@ -118,26 +135,33 @@ def reasons(found: pd.DataFrame, sides: Sides, *, came: bool) -> NDArray[np.str_
         "changed settings": np.full(len(found), then.settings != today.settings),
         "new count of people": of_count,
     }
-    return np.select(list(tests.values()), list(tests), "other") if len(found) else np.zeros(0, "U1")
+    return np.select(list(tests.values()), list(tests), "other")
 
 
-def _places(found: pd.DataFrame) -> pd.Index:
+def _places(found: pd.DataFrame) -> pa.Array:
     """Give what each finding hangs on: a person, else an object; empty for neither."""
-    people = found["subject_ref"].astype("str").where(found["subject_ref"].notna(), "")
-    objects = found["locator"].astype("str").where(found["locator"].notna(), "")
-    is_object = (found["rule"] == "retention_overdue") & (people == "")
-    places: pd.Series = people.where(~is_object, found["store"].astype("str") + "\x1f" + objects)
-    index: pd.Index = pd.Index(places)
-    return index
+    people = _texts(found["subject_ref"])
+    objects = pc.binary_join_element_wise(_texts(found["store"]), _texts(found["locator"]), _BETWEEN)
+    is_object = pc.and_(pa.array(found["rule"] == "retention_overdue"), pc.equal(people, ""))
+    return pc.if_else(is_object, objects, people)
 
 
-def place_index(objects: pd.DataFrame, subjects: pd.DataFrame) -> pd.Index:
+def place_index(objects: pd.DataFrame, subjects: pd.DataFrame) -> pa.Array:
     """Give all that findings can hang on: objects of stores (store, uri) and people of databases (subject_ref)."""
-    of_objects = objects["store"].astype("str") + "\x1f" + objects["uri"].astype("str")
-    refs = pd.concat([subjects["subject_ref"], objects["subject_ref"]]).dropna().drop_duplicates().astype("str")
-    every: pd.Series = pd.concat([of_objects, refs])
-    index: pd.Index = pd.Index(every)
-    return index
+    of_objects = pc.binary_join_element_wise(_texts(objects["store"]), _texts(objects["uri"]), _BETWEEN)
+    refs = [_texts(table["subject_ref"].dropna()) for table in (subjects, objects)]
+    return pc.unique(pa.concat_arrays([of_objects, *refs]))
+
+
+def _texts(column: pd.Series) -> pa.Array:
+    texts = pa.array(column, from_pandas=True)
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    return pc.fill_null(whole.cast(pa.large_string()), "")
+
+
+def _among(places: pa.Array, known: pa.Array) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.is_in(places, value_set=known).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _content(inputs: Inputs, policies: str) -> list[str]:

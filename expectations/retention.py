@@ -314,6 +314,8 @@ def _overdue(clocks: pd.DataFrame, as_of: date) -> pd.DataFrame:
 def _copies(clocks: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
     """Make a finding of each picture that looks like a copy of an overdue one and is not overdue itself."""
     over = clocks.loc[(clocks["state"] == "overdue") & (clocks["kind"] == "objects")]
+    if faces.empty or over.empty:
+        return make_part({}, 0)
     pictures = faces[["face_id", "store", "uri", "copy_of"]]
     originals = pictures.merge(over[["store", "locator", "article", "last_day"]], left_on=["store", "uri"],
                                right_on=["store", "locator"])  # fmt: skip

@@ -9,8 +9,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
-from expectations.columns import CLOSED
+from expectations.columns import CLOSED, FINDINGS
 from expectations.days import day_column, days_of_dates
 from expectations.delta import Inputs, RuleDelta, Sides, explain_delta, place_index, reasons
 from plugins.decided import open_log
@@ -19,6 +20,9 @@ from plugins.run import Run
 
 if TYPE_CHECKING:
     from plugins.judge import Applied
+
+
+_COMPARED = [name for name in FINDINGS.names if name not in ("because", "article")]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,7 +59,7 @@ def night_delta(
     nothing = pd.DataFrame(columns=CLOSED.names)
     if not commits or _day(commits[-1]) > as_of:
         return Changes(inputs, nothing)
-    now = place_index(run.evidence.objects(so_far), run.evidence.read("subjects", so_far))
+    now = _places(run, None, so_far)
     last = _sides(run, commits, len(commits) - 1, findings, inputs, now)
     closed = _closed(last, as_of)
     earlier = [n for n, commit in enumerate(commits) if _day(commit) < as_of]
@@ -73,19 +77,24 @@ def night_delta(
     )
 
 
-def _sides(run: Run, commits: list[Commit], index: int, findings: pd.DataFrame, inputs: Inputs, now: pd.Index) -> Sides:
+def _sides(run: Run, commits: list[Commit], index: int, findings: pd.DataFrame, inputs: Inputs, now: pa.Array) -> Sides:
     until = [c for c in run.evidence.commits() if c.committed_at <= commits[index].committed_at]
-    objects = run.evidence.read("objects", columns=["store", "uri", "status", "subject_ref"], commits=until)
-    objects = objects.drop_duplicates(["store", "uri"], keep="last")
-    subjects = run.evidence.read("subjects", columns=["subject_ref"], commits=until)
     return Sides(
-        before=run.evidence.read_fragment("findings", commits[index].fragment),
+        before=run.evidence.read_fragment("findings", commits[index].fragment, _COMPARED),
         now=findings,
         since=_day(commits[index]),
         made_from=(_read_inputs(commits[index]), inputs),
-        places=place_index(objects[objects["status"] != "gone"], subjects),
+        places=_places(run, until),
         places_now=now,
     )
+
+
+def _places(run: Run, commits: list[Commit] | None, so_far: Fragment | None = None) -> pa.Array:
+    """Give what findings can hang on, as some commits (all where none are given) left it, ``so_far`` on top."""
+    names = ["store", "uri", "status", "subject_ref"]
+    objects = run.evidence.read("objects", so_far, names, commits).drop_duplicates(["store", "uri"], keep="last")
+    subjects = run.evidence.read("subjects", so_far, ["subject_ref"], commits)
+    return place_index(objects[objects["status"] != "gone"], subjects)
 
 
 def _closed(sides: Sides, as_of: date) -> pd.DataFrame:

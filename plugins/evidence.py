@@ -260,9 +260,9 @@ class Evidence:
         found = _newest([c.fragment.files.get(name, []) for c in self.commits()])
         return [path for path in found if path.split("/")[1] == partition]
 
-    def read_fragment(self, name: str, fragment: Fragment) -> pd.DataFrame:
+    def read_fragment(self, name: str, fragment: Fragment, columns: list[str] | None = None) -> pd.DataFrame:
         """Read only the files of one fragment."""
-        return self._read_paths(name, fragment.files.get(name, []), None)
+        return self._read_paths(name, fragment.files.get(name, []), columns)
 
     def _read_paths(self, name: str, paths: list[str], columns: list[str] | None) -> pd.DataFrame:
         whole = _TABLES[name].arrow_schema()

@@ -110,7 +110,8 @@ def history_of(run: Run) -> pd.DataFrame:
 
     A finding that went because its policy was not applied was not resolved by that, and is not reopened by applying it.
     """
-    last, closed = run.evidence.read("findings"), run.evidence.read("closed")
+    last = run.evidence.read("findings", columns=["finding_id", "first_seen"])
+    closed = run.evidence.read("closed", columns=["finding_id", "first_seen", "closed_on", "why"])
     closed = closed.assign(closed_on=closed["closed_on"].where(closed["why"] != POLICY_GONE))
     return pd.concat([last, closed.drop(columns="why")], ignore_index=True) if len(closed) else last
 

@@ -154,7 +154,7 @@ def find_subject(run: Run, asked: str, namespace: str) -> Subject:
         states=_states(own, policy, run.request.as_of),
         consents=tuple(_on_record(run, row) for row in records(own.consents)),
         grounds=_grounds(run, {place.purpose for place in places}),
-        findings=_findings(facts.history, ref),
+        findings=_findings(run.evidence.read("findings"), ref),
         faces_linked=len(own.faces),
         faces_linked_to_nobody=_unlinked(facts.faces),
         last_scan=commits[-1].committed_at,
@@ -286,11 +286,9 @@ def _grounds(run: Run, purposes: set[str]) -> tuple[dict[str, Any], ...]:
     return tuple(ground.model_dump(mode="json") for ground in run.whole.grounds if ground.purpose in purposes)
 
 
-def _findings(history: pd.DataFrame, ref: str) -> tuple[dict[str, Any], ...]:
+def _findings(found: pd.DataFrame, ref: str) -> tuple[dict[str, Any], ...]:
     shown = ["rule", "article", "because", "store", "locator", "since", "due", "first_seen"]
-    if "subject_ref" not in history:
-        return ()
-    own = history[(history["subject_ref"] == ref).to_numpy(bool, na_value=False)]
+    own = found[(found["subject_ref"] == ref).to_numpy(bool, na_value=False)]
     return tuple({name: _given(value) for name, value in row.items()} for row in records(own[shown]))
 
 

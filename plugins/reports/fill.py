@@ -6,9 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
 
 from detectors.records import CurvePoint
+from expectations.days import days_of_dates
 from expectations.decisions import SET_ASIDE
 from plugins.reports.model import (
     AgeBin,
@@ -23,9 +27,6 @@ from plugins.reports.model import (
     Run,
     Split,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Number = TypeVar("Number", int, float)
 
@@ -109,16 +110,12 @@ def findings_from(
     status = frame["status"].astype("str")
     decided = {str(name): int(n) for name, n in status[~status.isin(["open", "reopened"])].value_counts().items()}
     to_decide = frame[~status.isin(SET_ASIDE)]
-    rows = [{str(name): value for name, value in row.items()} for row in to_decide.to_dict("records")]
-    by_rule: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_rule.setdefault(str(row["rule"]), []).append(row)
     groups = [
-        _rule_findings(rule, found, (titles or {}).get(rule, ""), (decide or {}).get(rule, ""), limit)
-        for rule, found in by_rule.items()
+        _rule_findings(str(rule), rows, (titles or {}).get(str(rule), ""), (decide or {}).get(str(rule), ""), limit)
+        for rule, rows in to_decide.groupby("rule", sort=False)
     ]
     groups.sort(key=lambda group: (_rank(group.severity), -group.count, group.rule))
-    return Findings(len(rows), {group.rule: group.count for group in groups}, tuple(groups), decided)
+    return Findings(len(to_decide), {group.rule: group.count for group in groups}, tuple(groups), decided)
 
 
 def consent_from(frame: pd.DataFrame) -> tuple[PurposeConsent, ...]:
@@ -175,19 +172,33 @@ def _open_edges(oldest: int) -> list[int]:
     return list(range(0, oldest + 1, step))[: 2 * _BINS_EACH_SIDE]
 
 
-def _rule_findings(rule: str, rows: list[dict[str, Any]], title: str, decide: str, limit: int) -> RuleFindings:
-    ordered = sorted(rows, key=lambda row: (_rank(row["severity"]), *_age(row), str(row["finding_id"])))
+def _rule_findings(rule: str, rows: pd.DataFrame, title: str, decide: str, limit: int) -> RuleFindings:
+    # Only what is listed becomes objects: a rule may have a million findings.
+    keys = {
+        "rank": rows["severity"].map({name: n for n, name in enumerate(SEVERITIES)}).fillna(len(SEVERITIES)),
+        "due": days_of_dates(rows["due"]),
+        "since": days_of_dates(rows["since"]),
+        "id": rows["finding_id"].astype("str"),
+    }
+    order = pd.DataFrame({name: np.asarray(values) for name, values in keys.items()})
+    first = order.sort_values(list(keys), kind="stable", na_position="last").index
+    listed = [{str(k): v for k, v in row.items()} for row in rows.iloc[first[:limit]].to_dict("records")]
+    gravest = rows.iloc[first[0]]
     return RuleFindings(
         rule=rule,
         title=title or rule.replace("_", " ").replace("-", " ").capitalize(),
         count=len(rows),
-        severity=str(ordered[0]["severity"]),
-        article=str(ordered[0]["article"]),
+        severity=str(gravest["severity"]),
+        article=str(gravest["article"]),
         decide=decide,
-        oldest=min(filter(None, (_day(row.get("since")) for row in rows)), default=None),
-        next_due=min(filter(None, (_day(row.get("due")) for row in rows)), default=None),
-        listed=tuple(_finding(row) for row in ordered[:limit]),
+        oldest=_earliest(order["since"]),
+        next_due=_earliest(order["due"]),
+        listed=tuple(map(_finding, listed)),
     )
+
+
+def _earliest(days: pd.Series) -> date | None:
+    return None if days.isna().all() else days.min().date()
 
 
 def _finding(row: Mapping[str, Any]) -> Finding:
@@ -208,10 +219,6 @@ def _finding(row: Mapping[str, Any]) -> Finding:
 
 def _rank(severity: object) -> int:
     return SEVERITIES.index(str(severity)) if severity in SEVERITIES else len(SEVERITIES)
-
-
-def _age(row: Mapping[str, Any]) -> tuple[date, date]:
-    return _day(row.get("due")) or date.max, _day(row.get("since")) or date.max
 
 
 def _missing(value: Any) -> bool:

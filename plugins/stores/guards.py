@@ -154,7 +154,9 @@ def _or_none(ask: Callable[[], Any], missing: str) -> Any:
     try:
         return ask()
     except Exception as error:
-        if missing in str(error):
+        # s3fs puts words of its own in the place of the server's code, which stands in the cause.
+        code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", "")
+        if missing in f"{code} {error}":
             return None
         raise
 
