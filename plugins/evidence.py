@@ -46,6 +46,9 @@ IDENTITIES = Table(
 )
 _TABLES = {**TABLES, IDENTITIES.name: IDENTITIES}
 
+GONE_NEEDS = ["store", "uri", "captured_at", "status", "faces", "gone_on"]
+"""Columns of ``objects`` that it takes to tell what is gone."""
+
 # Tables whose newest writing for a store (or for all) replaces the older ones when read; the others accumulate.
 SNAPSHOTS = {"subjects", "columns", "consents", "identities", "findings", "safeguards"}
 
@@ -285,23 +288,34 @@ class Evidence:
         """Give the current objects: the newest row of each, without those that left their store."""
         return self.objects_and_gone(extra)[0]
 
-    def objects_and_gone(self, extra: Fragment | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def objects_and_gone(
+        self, extra: Fragment | None = None, columns: list[str] | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Give the current objects, and the pictures with faces that left their store.
+
+        Args:
+            extra: as ``read`` takes it.
+            columns: those wanted of the objects, ``GONE_NEEDS`` among them; all when not said.
 
         Returns:
             The newest row of each object that is there; and ``store``, ``uri``, ``captured_at``, ``gone_on`` of each
             that is not, was scanned, and had faces.
         """
-        rows = self.read("objects", extra)
+        rows = self.read("objects", extra, columns)
         newest = rows.drop_duplicates(["store", "uri"], keep="last")
         left = newest.loc[newest["status"] == "gone", ["store", "uri", "gone_on"]]
         seen = rows[(rows["status"] == "scanned") & (rows["faces"] > 0)].drop_duplicates(["store", "uri"], keep="last")
         gone = left.merge(seen[["store", "uri", "captured_at"]], on=["store", "uri"])
         return newest[newest["status"] != "gone"].reset_index(drop=True), gone
 
-    def faces(self, current: pd.DataFrame, extra: Fragment | None = None) -> pd.DataFrame:
-        """Give the faces of the current objects, with the pseudonyms of the last census."""
-        found = self.read("faces", extra).drop(columns="pseudonym")
+    def faces(
+        self, current: pd.DataFrame, extra: Fragment | None = None, columns: list[str] | None = None
+    ) -> pd.DataFrame:
+        """Give the faces of the current objects (some columns, ``face_id``, ``store`` and ``uri`` among them, or all).
+
+        What the last census made of them, their pseudonyms too, is added.
+        """
+        found = self.read("faces", extra, columns).drop(columns="pseudonym", errors="ignore")
         kept = found.merge(current[["store", "uri", "file"]], on=["store", "uri", "file"])
         groups = self.read("identities", extra).drop(columns="file")
         return kept.merge(groups, on="face_id", how="left")

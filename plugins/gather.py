@@ -12,7 +12,7 @@ from expectations.delta import POLICY_GONE
 from expectations.facts import Facts
 from expectations.registration import Frozen
 from plugins.decided import attested_frame, decisions_frame, open_log, registrations
-from plugins.evidence import Fragment
+from plugins.evidence import GONE_NEEDS, Fragment
 from plugins.run import Run
 from plugins.settings import Settings, StoreSettings
 
@@ -26,12 +26,15 @@ def gather_facts(run: Run, so_far: Fragment, coverage: dict[str, Counter[str]]) 
     """
     evidence = run.evidence
     held = {h.name for h in (*run.whole.stores, *run.whole.databases)}
-    current, gone = evidence.objects_and_gone(so_far)
+    current, gone = evidence.objects_and_gone(so_far, [*GONE_NEEDS, "version", "reason", "subject_ref"])
     objects = _of(held, current)
+    faces = evidence.faces(objects, so_far, ["face_id", "store", "uri", "subject_ref"])
     decided = open_log(run).entries()
     return Facts(
         objects=objects,
-        faces=_with_matches(evidence.faces(objects, so_far), run.settings.match_enrolled),
+        faces=_with_matches(
+            evidence.faces(objects, so_far, ["face_id", "store", "uri", "subject_ref"]), run.settings.match_enrolled
+        ),
         subjects=_of(held, evidence.read("subjects", so_far)),
         consents=evidence.read("consents", so_far),
         census=_census(run, so_far),
