@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +17,15 @@ from detectors.align import crop_faces
 from detectors.decode import DecodeLimits, decode
 from detectors.encoder import SHIPPED, EncoderSpec, FaceEncoder
 from detectors.finder import FINDER_KEY, FaceFinder
+from detectors.signatures import Film, recognise
+from detectors.video import Video, Watched
 
 if TYPE_CHECKING:
-    from detectors.records import Face
+    from detectors.records import Face, Frame
+
+
+# Goes up when other stills of a video are looked at.
+_VIDEO_KEY = "video-1"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -32,16 +39,18 @@ class SeenFace:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Look:
-    """What one picture holds."""
+    """What one picture or video holds; ``watched`` says how much of a video was looked at."""
 
     media_type: str
     taken_at: datetime | None
     faces: tuple[SeenFace, ...]
+    watched: Watched | None = None
 
 
 def detector_key(encoder: EncoderSpec | None = None) -> str:
     """Hash everything that decides what a look finds: finder settings, encoder and alignment, model files."""
-    return hashlib.blake2b(f"{FINDER_KEY}|{(encoder or SHIPPED).key}".encode(), digest_size=8).hexdigest()
+    what = f"{FINDER_KEY}|{_VIDEO_KEY}|{(encoder or SHIPPED).key}"
+    return hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
 
 
 class Looker:
@@ -52,6 +61,7 @@ class Looker:
         limits: what decoding may take.
         threads: for encoding.
         encoder: which encoder; default the shipped one.
+        every_seconds: of a video a still is looked at at least so often.
 
     Raises:
         ModelMissing: the model files are not installed.
@@ -65,26 +75,36 @@ class Looker:
         limits: DecodeLimits | None = None,
         threads: int = 1,
         encoder: EncoderSpec | None = None,
+        every_seconds: float = 1.0,
     ) -> None:
+        self._every_seconds = every_seconds
         self._limits = limits or DecodeLimits()
         self._encoder = FaceEncoder(encoder, models, threads)
         self._finder = FaceFinder(models)
 
     def look(self, data: bytes) -> Look:
-        """Decode a picture, find its faces, encode them.
+        """Decode a picture, or stills of a video; find their faces, encode them.
 
         Raises:
             Refused: the bytes cannot be looked at, and why.
             BadEncoder: an encoder of one's own gave a vector that has no direction.
         """
-        picture, wanted = decode(data, self._limits), self._encoder.spec
-        seen: list[SeenFace] = []
-        for frame in picture.frames:
+        kind = recognise(data)
+        if isinstance(kind, Film):
+            video = Video(data, kind, self._limits, self._every_seconds)
+            taken_at, seen = video.taken_at, tuple(self._seen(video.stills()))
+            return Look(str(kind), taken_at, seen, video.watched)
+        picture = decode(data, self._limits)
+        return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
+
+    def _seen(self, frames: Iterable[Frame]) -> Iterator[SeenFace]:
+        wanted = self._encoder.spec
+        for frame in frames:
             faces = self._finder.find(frame.image_rgb)
             if faces:
                 vectors = self._encoder.encode(crop_faces(frame.image_rgb, faces, wanted.template, wanted.size_px))
-                seen += [SeenFace(frame.frame_ms, face, vector) for face, vector in zip(faces, vectors, strict=True)]
-        return Look(picture.media_type, picture.taken_at, tuple(seen))
+                for face, vector in zip(faces, vectors, strict=True):
+                    yield SeenFace(frame.frame_ms, face, vector)
 
     def __enter__(self) -> Looker:
         return self

@@ -26,6 +26,18 @@ class Kind(StrEnum):
     PSD = "image/vnd.adobe.photoshop"
 
 
+class Film(StrEnum):
+    """The video formats that stills are taken from; the value is the media type."""
+
+    MP4 = "video/mp4"
+    MATROSKA = "video/x-matroska"
+    AVI = "video/x-msvideo"
+    FLASH = "video/x-flv"
+    MPEG = "video/mpeg"
+    TRANSPORT = "video/mp2t"
+    WINDOWS = "video/x-ms-wmv"
+
+
 @dataclass(frozen=True, slots=True)
 class Barred:
     """A file that is recognised but not looked into.
@@ -55,6 +67,16 @@ _PICTURES: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\xff\x4f\xff\x51", Kind.JP2),
     (0, b"8BPS", Kind.PSD),
 )
+_FILMS: tuple[tuple[int, bytes, Film], ...] = (
+    (0, b"\x1a\x45\xdf\xa3", Film.MATROSKA),
+    (8, b"AVI ", Film.AVI),
+    (0, b"FLV\x01", Film.FLASH),
+    (0, b"\0\0\x01\xba", Film.MPEG),
+    (0, b"\0\0\x01\xb3", Film.MPEG),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Film.WINDOWS),
+    (4, b"moov", Film.MP4),
+    (4, b"mdat", Film.MP4),
+)
 _LOCKED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Salted__", "OpenSSL ciphertext"),
     (0, b"U2FsdGVkX1", "OpenSSL ciphertext"),
@@ -71,16 +93,8 @@ _LOCKED: tuple[tuple[int, bytes, str], ...] = (
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%!PS", "PostScript"),
     (0, b"\xc5\xd0\xd3\xc6", "EPS"),
-    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM video"),
-    (8, b"AVI ", "AVI video"),
     (8, b"WAVE", "WAVE audio"),
-    (0, b"FLV\x01", "Flash video"),
-    (0, b"\0\0\x01\xba", "MPEG video"),
-    (0, b"\0\0\x01\xb3", "MPEG video"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media"),
     (0, b"OggS", "Ogg media"),
-    (4, b"moov", "QuickTime video"),
-    (4, b"mdat", "QuickTime video"),
     (0, b"ID3", "MP3 audio"),
     (0, b"IIRO", "camera raw"),
     (0, b"IIRS", "camera raw"),
@@ -117,16 +131,26 @@ _SVG = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!(?:--.*?--|D
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS, _REDUCED = 50706, 254, 330, 1
 
 
-def recognise(data: bytes) -> Kind | Barred | None:
+def recognise(data: bytes) -> Kind | Film | Barred | None:
     """Tell what ``data`` is by content, never by name.
 
     Returns:
-        A format we decode, a file that stays closed with the reason, or None for bytes of no known kind.
+        A format we decode, picture or video, a file that stays closed with the reason, or None for bytes of no known
+        kind.
     """
-    return _barred(data) or _picture(data)
+    return _barred(data) or _film(data) or _picture(data)
 
 
-def _picture(data: bytes) -> Kind | Barred | None:
+def _film(data: bytes) -> Film | None:
+    for offset, magic, film in _FILMS:
+        if data.startswith(magic, offset) and (film is not Film.AVI or data[:4] == b"RIFF"):
+            return film
+    if data[:1] == b"\x47" and len(data) > 376 and data[188:189] == data[376:377] == b"\x47":
+        return Film.TRANSPORT
+    return None
+
+
+def _picture(data: bytes) -> Kind | Film | Barred | None:
     for offset, magic, kind in _PICTURES:
         if data.startswith(magic, offset) and (kind is not Kind.WEBP or data[:4] == b"RIFF"):
             return kind
@@ -137,7 +161,7 @@ def _picture(data: bytes) -> Kind | Barred | None:
     return None
 
 
-def _of_brand(data: bytes) -> Kind | Barred:
+def _of_brand(data: bytes) -> Kind | Film | Barred:
     """Sort ISO media files by their brands: pictures, camera raw, or video."""
     size = min(max(int.from_bytes(data[:4]), 16), 256)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, size, 4))]
@@ -147,7 +171,7 @@ def _of_brand(data: bytes) -> Kind | Barred:
         return Kind.HEIF
     if brands[0] == b"crx ":
         return Barred(Refusal.UNSUPPORTED, "camera raw")
-    return Barred(Refusal.UNSUPPORTED, "MP4 or QuickTime video")
+    return Film.MP4
 
 
 def _barred(data: bytes) -> Barred | None:
@@ -188,8 +212,6 @@ def _lockable(name: str, locked: bool) -> Barred:
 
 
 def _locked_by_shape(data: bytes) -> Barred | None:
-    if data[:1] == b"\x47" and len(data) > 376 and data[188:189] == data[376:377] == b"\x47":
-        return Barred(Refusal.UNSUPPORTED, "MPEG transport stream")
     if _OPENPGP.match(data[:5]):
         return Barred(Refusal.ENCRYPTED, "OpenPGP message")
     return None

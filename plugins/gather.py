@@ -16,6 +16,7 @@ from plugins.evidence import GONE_NEEDS, Fragment
 from plugins.run import Run
 from plugins.settings import Settings, StoreSettings
 
+_OBJECT_COLUMNS = ["version", "reason", "subject_ref", "stills", "longest_gap_ms"]
 OUTCOMES = ("scanned", "unchanged", "unsupported", "quarantined", "skipped")
 
 
@@ -26,15 +27,13 @@ def gather_facts(run: Run, so_far: Fragment, coverage: dict[str, Counter[str]]) 
     """
     evidence = run.evidence
     held = {h.name for h in (*run.whole.stores, *run.whole.databases)}
-    current, gone = evidence.objects_and_gone(so_far, [*GONE_NEEDS, "version", "reason", "subject_ref"])
+    current, gone = evidence.objects_and_gone(so_far, [*GONE_NEEDS, *_OBJECT_COLUMNS])
     objects = _of(held, current)
     faces = evidence.faces(objects, so_far, ["face_id", "store", "uri", "subject_ref"])
     decided = open_log(run).entries()
     return Facts(
         objects=objects,
-        faces=_with_matches(
-            evidence.faces(objects, so_far, ["face_id", "store", "uri", "subject_ref"]), run.settings.match_enrolled
-        ),
+        faces=_with_matches(faces, run.settings.match_enrolled),
         subjects=_of(held, evidence.read("subjects", so_far)),
         consents=evidence.read("consents", so_far),
         census=_census(run, so_far),

@@ -80,7 +80,7 @@ def outlook(request: RunRequest) -> Outlook:
 def _seconds_each(run: Run, plan: ScanPlan) -> list[float]:
     limits = DecodeLimits(max_pixels=run.settings.scan.max_pixels, max_seconds=run.settings.scan.max_seconds)
     seconds = []
-    with Looker(limits=limits, encoder=run.encoder) as looker:
+    with Looker(limits=limits, encoder=run.encoder, every_seconds=run.settings.scan.still_seconds) as looker:
         for holding in run.holdings:
             store = run.pictures(holding)
             for found in plan.samples.get(holding.name, []):

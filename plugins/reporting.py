@@ -38,6 +38,7 @@ from plugins.reports.model import (
     RuleChange,
     Store,
     TableHeld,
+    Videos,
 )
 from plugins.reports.model import Policy as PolicyShown
 from plugins.run import Run
@@ -150,7 +151,15 @@ def build_report(run: Run, facts: Facts, outcome: Outcome, row: Mapping[str, Any
         ),
         others=tuple(map(_other, outcome.policies[1:], outcome.judgements[1:])),
         delta=_delta(outcome.changes),
+        videos=_videos(facts.objects),
     )
+
+
+def _videos(objects: pd.DataFrame) -> Videos | None:
+    watched = objects[objects["stills"] > 0]
+    if watched.empty:
+        return None
+    return Videos(len(watched), int(watched["stills"].sum()), int(watched["longest_gap_ms"].max()))
 
 
 def _other(policy: Policy, judged: Judgement) -> OtherPolicy:

@@ -110,6 +110,9 @@ def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Pa
     try:
         found = store.filed(found)
         look = looker.look(store.read(found))
+        if look.watched and look.watched.refusal:
+            # The faces before the damage are kept and counted; that the rest was not seen is said.
+            status, reason = "quarantined", look.watched.refusal.value
     except StoreProblem as problem:
         status, reason = "quarantined", problem.kind
     except Refused as refused:
@@ -124,6 +127,8 @@ def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Pa
     faces = look.faces if look else ()
     row = object_row(found, part.detector_key, status=status, reason=reason, faces=len(faces))
     row["media_type"] = look.media_type if look else None
+    if look and look.watched:
+        row |= {"stills": look.watched.stills, "longest_gap_ms": look.watched.longest_gap_ms}
     part.objects.append(row | {"captured_at": captured_at, "captured_from": captured_from})
     for seen in faces:
         part.faces.append(_face_row(found, seen))

@@ -65,11 +65,18 @@ def gather(run: Run, objects: pd.DataFrame, faces: pd.DataFrame, subjects: pd.Da
 
 def _pictures(run: Run, objects: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
     """Make the rows of faces in pictures, in their order, all but ``vector``."""
-    known = objects[["store", "uri", "captured_at", "captured_from"]]
+    known = objects[["store", "uri", "captured_at", "captured_from", "media_type"]]
     taken = faces[["store", "uri"]].merge(known, on=["store", "uri"], how="left")
     seconds = (taken["captured_at"] - _EPOCH) / pd.Timedelta(seconds=1) + faces["frame_ms"].to_numpy() / 1000
     folders = pd.DataFrame({"store": taken["store"], "folder": taken["uri"].str.replace("[^/]*$", "", regex=True)})
     cameras = folders.groupby(["store", "folder"], sort=False).ngroup()
+    on_time = taken["captured_from"].isin(_CAMERA_CLOCKS)
+    # Within a video time is known even where nobody knows when it began: it is a camera of its own then.
+    alone = taken["media_type"].fillna("").str.startswith("video/") & ~on_time
+    of_video = -2 - taken.groupby(["store", "uri"], sort=False).ngroup()
+    cameras = cameras.where(taken["store"].isin([s.name for s in run.whole.stores]), -1).mask(alone, of_video)
+    within = pd.Series(faces["frame_ms"].to_numpy() / 1000, index=seconds.index)
+    seconds = seconds.where(on_time).mask(alone, within)
     frames = faces.groupby(["store", "uri", "frame_ms"], sort=False).ngroup()
     return pd.DataFrame(
         {
@@ -79,8 +86,8 @@ def _pictures(run: Run, objects: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFr
             "is_template": False,
             "frame": frames.to_numpy(),
             "quality": faces["quality"].to_numpy(np.float64),
-            "camera": cameras.where(taken["store"].isin([s.name for s in run.whole.stores]), -1).to_numpy(),
-            "seconds": seconds.where(taken["captured_from"].isin(_CAMERA_CLOCKS)).to_numpy(np.float64),
+            "camera": cameras.mask(cameras < -1, cameras.max() - cameras).to_numpy(),
+            "seconds": seconds.to_numpy(np.float64),
         }
     )
 

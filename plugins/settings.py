@@ -141,6 +141,7 @@ class ScanSettings(_Frozen):
     workers: int = Field(default=0, ge=0)
     max_pixels: int = Field(default=200_000_000, ge=1)
     max_seconds: float = Field(default=20, gt=0)
+    still_seconds: float = Field(default=1, gt=0)
 
 
 class _Holding(_Frozen):
@@ -418,7 +419,7 @@ class Settings(_Frozen):
         outside = dict.fromkeys(("evidence", "reports", "secrets", "vectors", "decisions"), True)
         content = self.model_dump(mode="json", exclude={**outside, "encoder": {"licence"}})
         content["controller"] = self.controller.timezone
-        content["scan"] = {"max_pixels": self.scan.max_pixels, "max_seconds": self.scan.max_seconds}
+        content["scan"] = self.scan.model_dump(mode="json", include={"max_pixels", "max_seconds", "still_seconds"})
         for entry in (*content["stores"], *content["databases"], *content["consents"]):
             entry["url"] = scrub(entry["url"]) if entry["url"] else None
             entry["options"] = redact(entry.get("options", {}))

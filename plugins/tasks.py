@@ -45,7 +45,7 @@ def look(request: RunRequest, chunks: list[str], tick: Callable[[int], None] = l
     run = Run(request)
     limits = DecodeLimits(max_pixels=run.settings.scan.max_pixels, max_seconds=run.settings.scan.max_seconds)
     ended = Counter[str]()
-    with Looker(limits=limits, encoder=run.encoder) as looker:
+    with Looker(limits=limits, encoder=run.encoder, every_seconds=run.settings.scan.still_seconds) as looker:
         for chunk in chunks:
             ended += scan_chunk(run, chunk, looker, tick)
     log.info("looked at %d objects: %s", ended.total(), dict(ended))

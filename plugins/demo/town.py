@@ -31,12 +31,12 @@ from plugins.pool import Tick, run_jobs, worker_count
 DEMO_DAY = date(2026, 10, 20)
 """The day of the demo: the filing for the 10,001st person still runs, across the Chinese holidays of October."""
 
-VERSION = 3
+VERSION = 4
 """Goes up when the town of the same seed and day changes, so that an older one is not taken for it."""
 
 STAMP = ".town.json"
 _MADE = ("tomorrow.json", "stores", "access.db", "registry.db", "planted.json", "facewarden.yaml", STAMP)
-_MP4_HEAD = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom\x00\x00\x10\x08mdat" + bytes(4096)
+_DOCUMENT = b"%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _take_all(
 
 
 def _spoil(folder: Path, taken: list[Taken]) -> dict[str, list[str]]:
-    """Add what a real store has, too: a JPEG that was cut off, a text called JPEG, and a video's beginning."""
+    """Add what a real store has, too: a JPEG that was cut off, a text called JPEG, and a document."""
     whole = next(t.shot for t in reversed(taken) if "/cam2/" in t.shot.path)
     last = next(t.shot for t in reversed(taken) if "/turnstile/" in t.shot.path)
     late = whole.taken_at + timedelta(minutes=1)
@@ -176,13 +176,13 @@ def _spoil(folder: Path, taken: list[Taken]) -> dict[str, list[str]]:
     files = {
         str(Path(whole.path).with_name(clocked_name("cam2", late))): data[: len(data) * 2 // 5],
         str(Path(last.path).with_name("notes.jpg")): b"Turnstile 2 serviced, left reader replaced.\n" * 20,
-        str(Path(whole.path).with_name(clocked_name("cam2", late, "mp4"))): _MP4_HEAD,
+        str(Path(whole.path).with_name(clocked_name("cam2", late, "pdf"))): _DOCUMENT,
     }
     for path, content in files.items():
         (folder / path).write_bytes(content)
         os.utime(folder / path, (late.timestamp(),) * 2)
-    cut, text, video = files
-    return {"quarantined": [cut, text], "unsupported": [video]}
+    cut, text, document = files
+    return {"quarantined": [cut, text], "unsupported": [document]}
 
 
 def _count(

@@ -111,6 +111,15 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Videos:
+    """How videos were looked at: how many there are, how many stills, and the longest time that nobody looked at."""
+
+    count: int
+    stills: int
+    longest_gap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A head-count of one store or purpose: ``low`` <= ``best`` <= ``high``."""
 
@@ -565,3 +574,4 @@ class Report:
     attestations: tuple[Attestation, ...] = ()
     others: tuple[OtherPolicy, ...] = ()
     delta: Delta | None = None
+    videos: Videos | None = None

@@ -20,6 +20,7 @@ from plugins.reports.model import (
     Report,
     Retention,
     Split,
+    Videos,
 )
 
 DASH = "–"
@@ -321,6 +322,14 @@ def whole_run(report: Report) -> bool:
 def decided(by_status: dict[str, int]) -> str:
     """Word how many findings somebody has decided about."""
     return ", ".join(f"{number(n)} {plain(status)}" for status, n in sorted(by_status.items()))
+
+
+def videos(watched: Videos) -> str:
+    """Say how much of the videos was looked at."""
+    those = several(watched.count, "video", "videos")
+    stills = several(watched.stills, "still", "stills")
+    gap = f"{watched.longest_gap_ms / 1000:.1f} s"
+    return f"Of {those} {stills} were looked at; up to {gap} between two of them nobody looked."
 
 
 def delta(change: Delta, count: People) -> str:

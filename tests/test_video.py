@@ -1,0 +1,243 @@
+"""Stills of videos: how they are picked in every container and codec, what is said of the gaps, and damaged files."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from detectors.decode import DecodeLimits
+from detectors.errors import Refusal, Refused
+from detectors.look import Looker
+from detectors.signatures import Film, recognise
+from detectors.video import Video
+from plugins.evidence import Evidence
+from plugins.nightly import scan
+from tests.organisation import Organisation
+
+RATE = 10
+CLOCK = datetime(2026, 10, 21, tzinfo=UTC)
+
+
+def film(frames: Iterator[np.ndarray] | list[np.ndarray], container: str = "mp4", codec: str = "libx264",
+         gop: int = 10, **metadata: str) -> bytes:  # fmt: skip
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        file.metadata.update(metadata)
+        stream = file.add_stream(codec, rate=RATE)
+        stream.codec_context.gop_size = gop
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for number, image in enumerate(frames):
+            if not number:
+                stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def opened(data: bytes, every: float = 1.0, **limits: float) -> Video:
+    kind = recognise(data)
+    assert isinstance(kind, Film)
+    return Video(data, kind, DecodeLimits(**limits), every)  # type: ignore[arg-type]
+
+
+def times(video: Video) -> list[int]:
+    return [frame.frame_ms for frame in video.stills()]
+
+
+@pytest.fixture(scope="module")
+def astronaut(pictures: Path) -> np.ndarray:
+    return np.asarray(Image.open(pictures / "astronaut.png").convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def empty(pictures: Path) -> np.ndarray:
+    return np.asarray(Image.open(pictures / "coffee.png").convert("RGB").resize((512, 512)))
+
+
+GRAY = [np.full((64, 96, 3), 40 + n % 3, np.uint8) for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "kind"),
+    [
+        ("mp4", "libx264", Film.MP4),
+        ("mov", "libx264", Film.MP4),
+        ("matroska", "libx264", Film.MATROSKA),
+        ("matroska", "libx265", Film.MATROSKA),
+        ("webm", "libvpx-vp9", Film.MATROSKA),
+        ("avi", "mjpeg", Film.AVI),
+        ("avi", "mpeg4", Film.AVI),
+        ("mpegts", "mpeg2video", Film.TRANSPORT),
+        ("mpeg", "mpeg2video", Film.MPEG),
+        ("flv", "libx264", Film.FLASH),
+    ],
+)
+def test_a_still_is_taken_each_second_in_every_container(container: str, codec: str, kind: Film) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"this build of PyAV writes no {codec}")
+    data = film(GRAY, container, codec)
+    assert recognise(data) is kind
+    video = opened(data)
+    taken = times(video)
+    assert taken[0] == 0
+    assert max(np.diff(taken)) <= 1_010, taken
+    assert 6 <= len(taken) <= 8
+    assert video.watched.stills == len(taken)
+    assert max(np.diff(taken)) <= video.watched.longest_gap_ms <= 1_300
+    assert video.watched.refusal is None
+
+
+def test_without_key_frames_the_floor_and_changes_of_the_scene_are_kept() -> None:
+    dark, light = np.full((64, 96, 3), 20, np.uint8), np.full((64, 96, 3), 220, np.uint8)
+    frames = [dark] * 14 + [light] * 3 + [dark] * 43  # a flash of 0.3 s between two seconds
+    taken = times(opened(film(frames, gop=600)))
+    assert 1_400 in taken
+    assert max(np.diff(taken)) <= 1_000
+    quick = [dark if n % 2 else light for n in range(40)]
+    assert min(np.diff(times(opened(film(quick, gop=600))))) >= 200, "however much changes"
+
+
+def test_the_time_between_stills_is_a_setting_and_said() -> None:
+    video = opened(film(GRAY, gop=1), every=2.5)
+    assert times(video) == [0, 2_500, 5_000, 5_900]
+    assert video.watched.longest_gap_ms == 2_500
+
+
+def test_when_it_was_taken_is_read_and_a_clock_that_was_never_set_is_not() -> None:
+    assert opened(film(GRAY, creation_time="2026-03-01T08:00:00Z")).taken_at == datetime(2026, 3, 1, 8, tzinfo=UTC)
+    assert opened(film(GRAY, creation_time="1904-01-01T00:00:00Z")).taken_at is None
+    assert opened(film(GRAY)).taken_at is None
+
+
+def test_memory_stays_flat_on_a_long_video() -> None:
+    def peak(seconds: int) -> int:
+        rng = np.random.default_rng(0)
+        still = rng.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+        data = film((still for _ in range(seconds * RATE)), gop=RATE)
+        tracemalloc.start()
+        stills = sum(1 for _ in opened(data).stills())
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert stills == seconds
+        return size - len(data)
+
+    short, long = peak(5), peak(60)
+    assert long < short + 2_000_000
+
+
+# -- faces -------------------------------------------------------------------------------------------------------------
+
+
+def test_each_face_has_its_time_and_an_empty_scene_has_none(astronaut: np.ndarray, empty: np.ndarray) -> None:
+    data = film([empty] * 20 + [astronaut] * 20 + [empty] * 10)
+    with Looker() as looker:
+        look = looker.look(data)
+    assert look.media_type == "video/mp4"
+    assert {seen.frame_ms // 1000 for seen in look.faces} == {2, 3}
+    assert look.watched is not None
+    assert look.watched.stills == 5
+    first, second = look.faces[0].vector, look.faces[-1].vector
+    assert first @ second > 0.98
+
+
+def test_a_video_on_its_side_is_turned(astronaut: np.ndarray) -> None:
+    upright = opened(film([astronaut] * 3))
+    [still] = list(upright.stills())[:1]
+    assert abs(still.image_rgb.astype(int) - astronaut).mean() < 8
+
+
+def test_one_person_before_a_camera_for_a_minute_is_one(organisation: Organisation, astronaut: np.ndarray) -> None:
+    for path in (organisation.folder / "stores").rglob("*.*"):
+        path.unlink()
+    rng = np.random.default_rng(0)
+    moving = [np.roll(astronaut, int(rng.integers(-20, 20)), axis=1) for _ in range(40)]
+    organisation.put("hall/cam/door.mp4", film((moving[n // RATE % 40] for n in range(40 * RATE)), gop=RATE))
+    scan(organisation.request(), lambda: CLOCK, lambda total: lambda n: None)
+    evidence = Evidence(str(organisation.folder / "evidence"))
+    [row] = evidence.objects().query("store == 'hall'").to_dict("records")
+    assert (row["status"], row["media_type"], row["stills"]) == ("scanned", "video/mp4", 40)
+    assert row["faces"] >= 38
+    assert 900 <= row["longest_gap_ms"] <= 1_100
+    faces = evidence.faces(evidence.objects())
+    assert faces[faces["store"] == "hall"]["frame_ms"].nunique() >= 38
+    report = json.loads(evidence.read_bytes("reports/night-1.json"))
+    assert (report["videos"]["count"], report["videos"]["stills"]) == (1, 40)
+    hall = evidence.read("census").query("scope_name == 'hall'").iloc[0]
+    assert (hall["people_low"], hall["people_best"], hall["people_high"]) == (1, 1, 1)
+
+
+# -- damage ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_seen_before_the_damage_is_kept_and_the_damage_said(
+    organisation: Organisation, astronaut: np.ndarray
+) -> None:
+    whole = film([astronaut] * 60, "matroska")
+    organisation.put("hall/cut.mkv", whole[: len(whole) // 2])
+    organisation.put("hall/no-end.mp4", film([astronaut] * 20)[:-2000])
+    scan(organisation.request(), lambda: CLOCK, lambda total: lambda n: None)
+    evidence = Evidence(str(organisation.folder / "evidence"))
+    rows = {Path(row["uri"]).name: row for row in evidence.objects().to_dict("records")}
+    no_end, cut = rows["no-end.mp4"], rows["cut.mkv"]
+    assert (no_end["status"], no_end["reason"], no_end["faces"]) == ("quarantined", "truncated", 0)
+    assert (cut["status"], cut["reason"], cut["stills"]) == ("quarantined", "truncated", 3)
+    assert cut["faces"] == 3
+    assert evidence.faces(evidence.objects())["uri"].str.endswith("cut.mkv").sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", Refusal.TRUNCATED),
+        (b"\x1a\x45\xdf\xa3" + bytes(500), Refusal.TRUNCATED),
+        (b"RIFF\0\0\0\0AVI LIST" + bytes(500), Refusal.TRUNCATED),
+        (b"FLV\x01" + bytes(50), Refusal.TRUNCATED),
+    ],
+)
+def test_a_head_without_a_body_is_refused(data: bytes, reason: Refusal) -> None:
+    with pytest.raises(Refused) as caught, Looker() as looker:
+        looker.look(data)
+    assert caught.value.reason in (reason, Refusal.UNSUPPORTED)
+
+
+def test_sound_alone_is_unsupported_and_too_many_pixels_are_too_large() -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as file:
+        stream = file.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    with pytest.raises(Refused) as caught:
+        opened(out.getvalue())
+    assert caught.value.reason is Refusal.UNSUPPORTED
+    with pytest.raises(Refused) as caught:
+        opened(film(GRAY), max_pixels=1_000)
+    assert caught.value.reason is Refusal.TOO_LARGE
+
+
+def test_damaged_bytes_never_raise_anything_else(astronaut: np.ndarray) -> None:
+    rng, whole = np.random.default_rng(1), film([astronaut[:128, :128]] * 30)
+    for _ in range(150):
+        data = bytearray(whole)
+        for place in rng.integers(32, len(data), 20):
+            data[place] = int(rng.integers(256))
+        try:
+            video = opened(bytes(data))
+            for _ in video.stills():
+                pass
+            assert video.watched.stills >= 1
+        except Refused:
+            pass
