@@ -10,6 +10,7 @@ from plugins.request import RunRequest
 from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for
 
 _DAY = {"type": ["null", "string"], "format": "date"}
+_NUMBER = {"type": ["null", "integer"], "minimum": 1}
 
 
 @dag(
@@ -26,6 +27,8 @@ _DAY = {"type": ["null", "string"], "format": "date"}
         "store": Param(None, type=["null", "string"], description="Scan only this store or database; empty: all."),
         "since": Param(None, **_DAY, description="Only what was captured or changed from this day on."),
         "until": Param(None, **_DAY, description="... up to and including this day."),
+        "max_minutes": Param(None, **_NUMBER, description="Begin with no object after so many minutes."),
+        "max_bytes": Param(None, **_NUMBER, description="Look at no more bytes; the rest is for the next run."),
     },
     tags=["facewarden"],
     doc_md=__doc__,

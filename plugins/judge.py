@@ -166,6 +166,9 @@ def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
     looked = objects[objects["file"].str.rsplit("-", n=1).str[0].isin(chunks)]
     for (store, status), rows in looked.groupby(["store", "status"]):
         counts[str(store)][str(status)] += len(rows)
+    # What was planned and not looked at, because the time was over, is left out like anything else.
+    for store, planned in notes.get("planned", {}).items():
+        counts[store]["skipped"] += planned - int((looked["store"] == store).sum())
     return counts
 
 

@@ -36,6 +36,7 @@ class Outlook:
             "expected_minutes": None if self.minutes is None else round(self.minutes, 3),
             "measured_on": self.sampled,
             "need_no_look": counts,
+            "left_by_the_budget": sum(c.left for c in self.plan.coverage.values()),
             "problems": {c.store: c.problem for c in self.plan.coverage.values() if c.problem},
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class RunRequest:
         store: only this store or database; empty for all.
         since: with ``until``, only what was captured or changed in these days (both included).
         until: see ``since``.
+        stop_at: no object is begun after this time; what is left is skipped, and looked at by the next run.
+        max_bytes: objects are looked at until so many bytes are planned for; the others likewise.
     """
 
     settings_path: str
@@ -26,6 +28,8 @@ class RunRequest:
     store: str | None = None
     since: date | None = None
     until: date | None = None
+    stop_at: datetime | None = None
+    max_bytes: int | None = None
 
     def to_json(self) -> str:
         """Write it as JSON."""
@@ -36,7 +40,13 @@ class RunRequest:
         """Read what ``to_json`` wrote."""
         read = json.loads(text)
         days = {k: date.fromisoformat(read[k]) for k in ("as_of", "since", "until") if read[k]}
-        return cls(**{**read, **days})
+        stop_at = datetime.fromisoformat(read["stop_at"]) if read["stop_at"] else None
+        return cls(**{**read, **days, "stop_at": stop_at})
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the time to begin with objects is over."""
+        return self.stop_at is not None and datetime.now(UTC) >= self.stop_at
 
     @property
     def scope(self) -> str:

@@ -72,6 +72,9 @@ def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None]
         if found.uri in done:
             tick(1)
             continue
+        if run.request.is_over:
+            log.warning("the time is over: what is left of chunk %s is for the next run", chunk)
+            break
         ended[_look_at(found, store, looker, part, _Clock(holding, run.settings.controller.zone))] += 1
         if part.is_due:
             _publish(run, f"{chunk}-{number}", part)

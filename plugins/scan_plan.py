@@ -19,7 +19,7 @@ import pandas as pd
 
 from expectations.columns import OBJECTS
 from plugins.evidence import Fragment
-from plugins.known import KnownObjects
+from plugins.known import Known, KnownObjects
 from plugins.run import Run
 from plugins.settings import DatabaseSettings, StoreSettings
 from plugins.stores.capture import captured_from_name
@@ -33,11 +33,13 @@ _ROWS_A_FILE = 50_000
 
 @dataclass(slots=True)
 class Coverage:
-    """How the objects of one store ended, and what is still to be read."""
+    """How the objects of one store ended, and what is still to be read; ``left`` are those beyond the budget."""
 
     store: str
     counts: Counter[str] = field(default_factory=Counter)
+    todo: int = 0
     bytes_todo: int = 0
+    left: int = 0
     problem: str | None = None
 
 
@@ -87,9 +89,9 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
     With ``dry`` nothing is written. Otherwise the chunks and a fragment with the rows of objects that are gone or
     left out are published in the run's folder.
     """
-    plan, files = ScanPlan(), list[str]()
+    plan, files, budget = ScanPlan(), list[str](), _Budget(run.request.max_bytes)
     for holding in run.holdings:
-        comparison = _Comparison(run, holding, dry)
+        comparison = _Comparison(run, holding, dry, budget)
         samples = _Samples()
         for chunk in _chunks(comparison.todo(), run.settings.scan.chunk_objects):
             name = _chunk_name(chunk, run.detector_key)
@@ -107,16 +109,31 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
             "coverage": {c.store: dict(c.counts) for c in plan.coverage.values()},
             "problems": {c.store: c.problem for c in plan.coverage.values() if c.problem},
             "chunks": sorted(plan.chunks),
+            "planned": {c.store: c.todo for c in plan.coverage.values()},
         }
         run.evidence.save_fragment(f"{run.folder}/plan.json", Fragment({"objects": files}, notes))
     return plan
 
 
+@dataclass(slots=True)
+class _Budget:
+    """So many bytes may still be planned for; None for any number."""
+
+    left: int | None
+
+    def takes(self, size_bytes: int) -> bool:
+        """Say whether an object still fits in, and take it off; after the first that does not, none does."""
+        if self.left is None:
+            return True
+        self.left = self.left - max(0, size_bytes) if self.left >= max(0, size_bytes) else -1
+        return self.left >= 0
+
+
 class _Comparison:
     """One store's listing beside what is known of it."""
 
-    def __init__(self, run: Run, holding: StoreSettings | DatabaseSettings, dry: bool) -> None:
-        self._run, self._holding = run, holding
+    def __init__(self, run: Run, holding: StoreSettings | DatabaseSettings, dry: bool, budget: _Budget) -> None:
+        self._run, self._holding, self._budget = run, holding, budget
         self.coverage = Coverage(holding.name)
         self.noted = _Noted(run, holding.name, dry)
 
@@ -127,15 +144,7 @@ class _Comparison:
         try:
             for found in self._run.pictures(self._holding).list():
                 before = known.find(found)
-                if not self._in_span(found, before.captured_at if before else None):
-                    continue
-                if found.skip:
-                    counts["skipped"] += 1
-                    self.noted.add(found, status="skipped", reason=found.skip)
-                elif before and (verdict := before.verdict(found.version)):
-                    counts[verdict] += 1
-                else:
-                    self.coverage.bytes_todo += max(0, found.size_bytes)
+                if self._in_span(found, before.captured_at if before else None) and self._is_todo(found, before):
                     yield found
         except StoreProblem as problem:
             log.warning("store %s could not be listed to its end: %s", self._holding.name, problem.why)
@@ -146,6 +155,28 @@ class _Comparison:
             counts["gone"] += len(uris)
             for uri in uris:
                 self.noted.add(StoredObject(self._holding.name, uri, "", 0), status="gone")
+
+    def _is_todo(self, found: StoredObject, before: Known | None) -> bool:
+        """Say whether an object must be looked at; count and note it when not."""
+        if found.skip:
+            self.coverage.counts["skipped"] += 1
+            self.noted.add(found, status="skipped", reason=found.skip)
+            return False
+        verdict = before.verdict(found.version) if before else None
+        if verdict:
+            self.coverage.counts[verdict] += 1
+            return False
+        return self._is_taken_on(found)
+
+    def _is_taken_on(self, found: StoredObject) -> bool:
+        """Take an object on if the budget allows it; else leave it without a note: it stays new to the next run."""
+        if self._budget.takes(found.size_bytes):
+            self.coverage.bytes_todo += max(0, found.size_bytes)
+            self.coverage.todo += 1
+            return True
+        self.coverage.counts["skipped"] += 1
+        self.coverage.left += 1
+        return False
 
     def _in_span(self, found: StoredObject, captured_at: datetime | None) -> bool:
         """Say whether an object was captured or changed in the days the run is asked for."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,6 +73,8 @@ def request_for(context: Mapping[str, Any]) -> RunRequest:
         store=params.get("store"),
         since=days["since"],
         until=days["until"],
+        stop_at=run.start_date + timedelta(minutes=minutes) if (minutes := params.get("max_minutes")) else None,
+        max_bytes=params.get("max_bytes"),
     )
 
 
