@@ -1,6 +1,6 @@
 # What people and CI call. Every target does its own set-up; `make` alone explains.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock screenshot airflow clean
+.PHONY: help setup demo test check bench torture lock screenshot airflow clean
 
 PYTEST_ARGS ?=
 BIN := .venv/bin
@@ -32,6 +32,9 @@ check: develop ## format check, lint, types
 bench: develop ## measure, all or ONLY=name[,name]: see tests/benchmarks
 	@.make/setup requirements-dev.lock requirements-bench.lock
 	@$(BIN)/python tests/benchmarks/run.py $(ONLY)
+
+torture: develop ## campaigns of faults, all or ONLY=name[,name]: see tests/torture
+	@PYTHONPATH=. $(BIN)/python tests/torture/run.py $(ONLY)
 
 screenshot: setup ## draw docs/report.png from the last demo (needs Chromium)
 	@$(BIN)/facewarden screenshot var/demo/report.html docs/report.png
