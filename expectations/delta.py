@@ -126,6 +126,7 @@ def reasons(found: pd.DataFrame, sides: Sides, *, came: bool) -> NDArray[np.str_
     tests = {
         "new policy" if came else POLICY_GONE: only_here,
         "new objects" if came else "objects gone": moved,
+        **({"objects gone": rule == "retention_too_short"} if came else {}),
         "new consent list": of_consent & (then.consents != today.consents),
         "new decision or attestation": (attested | np.char.endswith(rule, "_filing"))
         & (then.decisions != today.decisions),
@@ -142,7 +143,7 @@ def _places(found: pd.DataFrame) -> pa.Array:
     """Give what each finding hangs on: a person, else an object; empty for neither."""
     people = _texts(found["subject_ref"])
     objects = pc.binary_join_element_wise(_texts(found["store"]), _texts(found["locator"]), _BETWEEN)
-    is_object = pc.and_(pa.array(found["rule"] == "retention_overdue"), pc.equal(people, ""))
+    is_object = pc.and_(pa.array(found["rule"].isin(("retention_overdue", "copy_of_overdue"))), pc.equal(people, ""))
     return pc.if_else(is_object, objects, people)
 
 

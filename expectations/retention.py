@@ -333,7 +333,7 @@ def _copies(clocks: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFrame:
         {
             "rule": "copy_of_overdue",
             "article": original["article"].to_numpy(),
-            "severity": "medium",
+            "severity": "low",
             "store": alike["store"].to_numpy(),
             "locator": alike["uri"].to_numpy(),
             "because": because,

@@ -57,6 +57,7 @@ def sides(before: pd.DataFrame, now: pd.DataFrame, today: Inputs, objects: list[
         (finding("a", "no_recorded_ground", subject_ref="anna"), SAME, ["a"], "other"),
         (finding("a", "threshold_filing"), replace(SAME, encoder="new"), ["a"], "new encoder"),
         (finding("a", "threshold_filing"), SAME, ["a"], "new count of people"),
+        (finding("a", "retention_too_short", since=TODAY), SAME, ["a"], "objects gone"),
         (finding("a", "attestation_missing"), replace(SAME, decisions="x"), ["a"], "new decision or attestation"),
     ],
 )

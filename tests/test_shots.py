@@ -25,7 +25,7 @@ def vectors(pictures: Path) -> dict[str, np.ndarray]:
     files = {
         "whole": saved(whole),
         "again": saved(whole),
-        "smaller": saved(whole.resize((384, 384))),
+        "smaller": saved(whole.resize((460, 460))),
         "crop": saved(whole.crop((120, 0, 340, 220))),
         "worse": saved(whole, 40),
         "other": saved(other),

@@ -16,6 +16,7 @@ from plugins.reports.model import Filing, Night, PurposeConsent, Report, Retenti
 SECTIONS = (
     ("decide", "What to decide"),
     ("changed", "What changed"),
+    ("clocks", "Clocks and policies"),
     ("attested", "Attestations"),
     ("consent", "Consent"),
     ("retention", "Retention"),

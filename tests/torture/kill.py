@@ -67,7 +67,8 @@ def _facts(folder: Path) -> dict[str, Any]:
     findings = evidence.read("findings")
     last = evidence.commits()[-1]
     report = json.loads(evidence.read_bytes(f"reports/{last.run_id}.json"))
-    names = objects["uri"].map(lambda uri: Path(uri).name)
+    # The address of a database row holds its encrypted key, which is another one in every organisation.
+    names = objects["uri"].map(lambda uri: "row" if uri.startswith("row:") else Path(uri).name)
     return {
         "objects": sorted(zip(names, objects["status"], objects["faces"], strict=True)),
         "faces": len(faces),
