@@ -19,7 +19,7 @@ from detectors.errors import Refusal, Refused
 from detectors.exif import taken_at, upright
 from detectors.pixels import to_rgb
 from detectors.records import Frame, Picture
-from detectors.signatures import Barred, Film, Kind, recognise
+from detectors.signatures import Barred, Chest, Film, Kind, recognise
 
 # What Pillow can be built without.
 _FEATURES = {Kind.WEBP: "webp", Kind.AVIF: "avif", Kind.JP2: "jpg_2000"}
@@ -82,8 +82,8 @@ def _kind_of(data: bytes) -> Kind:
         raise Refused(Refusal.NOT_AN_IMAGE, "its first bytes are of no known format")
     if isinstance(kind, Barred):
         raise Refused(kind.reason, kind.name)
-    if isinstance(kind, Film):
-        raise Refused(Refusal.UNSUPPORTED, f"{kind}: a video, no picture")
+    if isinstance(kind, Film | Chest):
+        raise Refused(Refusal.UNSUPPORTED, f"{kind}: no picture")
     if kind in _FEATURES and not features.check(_FEATURES[kind]):
         raise Refused(Refusal.UNSUPPORTED, f"{kind}: this build of Pillow cannot read it")
     return kind

@@ -14,18 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.align import crop_faces
+from detectors.archives import Unpacked, members
 from detectors.decode import DecodeLimits, decode
 from detectors.encoder import SHIPPED, EncoderSpec, FaceEncoder
+from detectors.errors import Refusal, Refused
 from detectors.finder import FINDER_KEY, FaceFinder
-from detectors.signatures import Film, recognise
+from detectors.records import Frame
+from detectors.signatures import Chest, Film, recognise
 from detectors.video import Video, Watched
 
 if TYPE_CHECKING:
-    from detectors.records import Face, Frame
+    from detectors.records import Face
 
 
-# Goes up when other stills of a video are looked at.
-_VIDEO_KEY = "video-1"
+# Goes up when other stills of a video, or other members of an archive, are looked at.
+_VIDEO_KEY = "video-1 archives-1"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -83,7 +86,7 @@ class Looker:
         self._finder = FaceFinder(models)
 
     def look(self, data: bytes) -> Look:
-        """Decode a picture, or stills of a video; find their faces, encode them.
+        """Decode a picture, stills of a video, or the pictures of an archive; find their faces, encode them.
 
         Raises:
             Refused: the bytes cannot be looked at, and why.
@@ -94,8 +97,30 @@ class Looker:
             video = Video(data, kind, self._limits, self._every_seconds)
             taken_at, seen = video.taken_at, tuple(self._seen(video.stills()))
             return Look(str(kind), taken_at, seen, video.watched)
+        if isinstance(kind, Chest):
+            return self._look_into(data, kind)
         picture = decode(data, self._limits)
         return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
+
+    def _look_into(self, data: bytes, kind: Chest) -> Look:
+        """Look at each picture of an archive; its frames count one a millisecond over all of them.
+
+        What is no picture counts for nothing; what is one and cannot be read is the archive's refusal.
+        """
+        unpacked, seen, stills = Unpacked(), list[SeenFace](), 0
+        for content in members(data, kind, unpacked):
+            try:
+                frames = decode(content, self._limits).frames
+            except Refused as refused:
+                if refused.reason not in (Refusal.UNSUPPORTED, Refusal.NOT_AN_IMAGE, Refusal.EMPTY):
+                    unpacked.leave_out(refused.reason)
+                continue
+            numbered = [Frame(frame.image_rgb, stills + number) for number, frame in enumerate(frames)]
+            seen += self._seen(numbered)
+            stills += len(numbered)
+        if not stills and unpacked.refusal:
+            raise Refused(unpacked.refusal, f"{kind}: no picture of it could be read")
+        return Look(str(kind), None, tuple(seen), Watched(stills, 0, unpacked.refusal))
 
     def _seen(self, frames: Iterable[Frame]) -> Iterator[SeenFace]:
         wanted = self._encoder.spec

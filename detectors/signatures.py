@@ -38,6 +38,13 @@ class Film(StrEnum):
     WINDOWS = "video/x-ms-wmv"
 
 
+class Chest(StrEnum):
+    """The archives that pictures are taken out of; the value is the media type."""
+
+    ZIP = "application/zip"
+    TAR = "application/x-tar"
+
+
 @dataclass(frozen=True, slots=True)
 class Barred:
     """A file that is recognised but not looked into.
@@ -119,7 +126,6 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x28\xb5\x2f\xfd", "zstd archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archive"),
     (0, b"Rar!\x1a\x07", "RAR archive"),
-    (257, b"ustar", "tar archive"),
     (0, b"SQLite format 3\0", "SQLite database"),
     (0, b"PAR1", "Parquet table"),
 )
@@ -131,14 +137,21 @@ _SVG = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!(?:--.*?--|D
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS, _REDUCED = 50706, 254, 330, 1
 
 
-def recognise(data: bytes) -> Kind | Film | Barred | None:
+def recognise(data: bytes) -> Kind | Film | Chest | Barred | None:
     """Tell what ``data`` is by content, never by name.
 
     Returns:
-        A format we decode, picture or video, a file that stays closed with the reason, or None for bytes of no known
-        kind.
+        A format we decode (picture, video, archive), a file that stays closed with the reason, or None for bytes of no
+        known kind.
     """
-    return _barred(data) or _film(data) or _picture(data)
+    return _chest(data) or _barred(data) or _film(data) or _picture(data)
+
+
+def _chest(data: bytes) -> Chest | None:
+    if data.startswith(b"PK\x03\x04"):
+        # Bit 0 of the general purpose flag, APPNOTE.TXT 4.4.4: a locked first member speaks for all.
+        return None if len(data) > 6 and data[6] & 1 else Chest.ZIP
+    return Chest.TAR if data.startswith(b"ustar", 257) else None
 
 
 def _film(data: bytes) -> Film | None:

@@ -77,7 +77,9 @@ OBJECTS = Table(
         Column(
             "subject_ref", "text", "keyed hash of the person it is filed under, when the store says so", optional=True
         ),
-        Column("stills", "int32", "of a video: how many stills were looked at", optional=True),
+        Column(
+            "stills", "int32", "of a video or an archive: how many stills or pictures were looked at", optional=True
+        ),
         Column("longest_gap_ms", "int32", "of a video: longest time that nobody looked at", optional=True),
         Column("gone_on", "day", "of what left its store: first day on which it was missed", optional=True),
     ),

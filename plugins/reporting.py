@@ -156,7 +156,7 @@ def build_report(run: Run, facts: Facts, outcome: Outcome, row: Mapping[str, Any
 
 
 def _videos(objects: pd.DataFrame) -> Videos | None:
-    watched = objects[objects["stills"] > 0]
+    watched = objects[(objects["stills"] > 0) & (objects["longest_gap_ms"] > 0)]  # an archive has no gap
     if watched.empty:
         return None
     return Videos(len(watched), int(watched["stills"].sum()), int(watched["longest_gap_ms"].max()))

@@ -74,7 +74,7 @@ def _judge(home: Path, day: date) -> tuple[float, float, int]:
 
 
 def _fill(home: Path) -> None:
-    from expectations.columns import CENSUS
+    from expectations.columns import CENSUS, OBJECTS
     from plugins.evidence import Evidence, Fragment, Pending
 
     rng, evidence = np.random.default_rng(0), Evidence(str(home / "evidence"))
@@ -90,9 +90,9 @@ def _fill(home: Path) -> None:
         uris = pd.Series(numbers).map("2026/cam/{:08d}.jpg".format)
         captured = midnight - pd.to_timedelta(rng.integers(1, 45 * (number + 1), n), unit="D")
         common = {"store": store, "uri": uris, "version": "1"}
-        blank = {"media_type": "image/jpeg", "captured_from": "name", "reason": None, "gone_on": None}
-        write("objects", pd.DataFrame({**common, **blank, "size_bytes": 9, "captured_at": captured, "status": "scanned",
-                                       "faces": 1, "detector_key": "key", "subject_ref": None}), store)  # fmt: skip
+        seen = {"media_type": "image/jpeg", "captured_from": "name", "captured_at": captured, "status": "scanned"}
+        row = dict.fromkeys(OBJECTS.names) | common | seen | {"size_bytes": 9, "faces": 1, "detector_key": "key"}
+        write("objects", pd.DataFrame(row), store)
         ids = pd.Series(numbers).map("{:032x}".format)
         box = pa.array([[0.0, 0.0, 9.0, 9.0]] * n, pa.list_(pa.float32(), 4))
         faces = {"face_id": ids, **common, "frame_ms": 0, "score": 0.9, "quality": 0.9, "pseudonym": None}

@@ -1,0 +1,106 @@
+"""Takes the pictures out of a ZIP or tar archive one after the other, in memory, within bounds."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from detectors.errors import Refusal, Refused
+from detectors.signatures import Chest
+
+MEMBER_BYTES = 64 * 2**20
+"""A larger member is left out, unopened where its size is said, else as soon as it passes it."""
+
+WHOLE_BYTES = 2 * 2**30
+MEMBERS = 20_000
+"""What is taken out of one archive; what goes beyond is left out, and said."""
+
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
+            NotImplementedError, RuntimeError, IndexError)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """What could not be taken out: how many members, and the first reason."""
+
+    left_out: int = 0
+    refusal: Refusal | None = None
+
+    def leave_out(self, reason: Refusal) -> None:
+        """Count one more."""
+        self.left_out += 1
+        self.refusal = self.refusal or reason
+
+
+def members(data: bytes, kind: Chest, unpacked: Unpacked) -> Iterator[bytes]:
+    """Give the files of an archive; folders, links and devices are none. Archives in archives stay closed.
+
+    Args:
+        data: the whole archive.
+        kind: what it is.
+        unpacked: is told what was left out.
+
+    Raises:
+        Refused: it cannot be opened at all.
+    """
+    left = WHOLE_BYTES
+    for number, content in enumerate(_zip(data, unpacked) if kind is Chest.ZIP else _tar(data, unpacked)):
+        left -= len(content)
+        if left < 0 or number == MEMBERS:
+            unpacked.leave_out(Refusal.TOO_LARGE)
+            return
+        yield content
+
+
+def _zip(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except _DAMAGED:
+        raise Refused(Refusal.TRUNCATED, "ZIP archive that is damaged or whose end is missing") from None
+    with archive:
+        for entry in archive.infolist():
+            if entry.is_dir():
+                continue
+            if entry.flag_bits & 1:
+                unpacked.leave_out(Refusal.ENCRYPTED)
+            elif entry.file_size > MEMBER_BYTES:
+                unpacked.leave_out(Refusal.TOO_LARGE)
+            else:
+                try:
+                    with archive.open(entry) as file:
+                        content = file.read(MEMBER_BYTES + 1)
+                except _DAMAGED:
+                    unpacked.leave_out(Refusal.TRUNCATED)
+                    continue
+                if len(content) > MEMBER_BYTES:  # its entry lied
+                    unpacked.leave_out(Refusal.TOO_LARGE)
+                else:
+                    yield content
+
+
+def _tar(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
+    seen = 0
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            for entry in archive:
+                seen += 1
+                if not entry.isreg():
+                    continue
+                if entry.size > MEMBER_BYTES:
+                    unpacked.leave_out(Refusal.TOO_LARGE)
+                    continue
+                file = archive.extractfile(entry)
+                content = file.read() if file else b""
+                if len(content) < entry.size:
+                    unpacked.leave_out(Refusal.TRUNCATED)
+                else:
+                    yield content
+    except _DAMAGED:
+        if not seen:
+            raise Refused(Refusal.TRUNCATED, "tar archive that is damaged or whose end is missing") from None
+        unpacked.leave_out(Refusal.TRUNCATED)
