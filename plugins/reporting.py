@@ -275,6 +275,7 @@ def _filing(clock: Mapping[str, Any], policy: Policy) -> Filing:
         working_days=duty.working_days if duty else None,
         filed_on=clock["filed_on"],
         found_by=clock["found_by"],
+        in_force=policy.in_force,
     )
 
 

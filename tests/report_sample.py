@@ -209,6 +209,7 @@ def make_clock(**changes: Any) -> Filing:
         article="Article 16",
         because="Faces are held of public places: station-cameras. The oldest known is of 2 Nov 2026.",
         working_days=30,
+        in_force=False,
     )
     return dataclasses.replace(clock, **changes)
 

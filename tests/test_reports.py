@@ -265,3 +265,11 @@ def test_a_store_that_could_not_be_listed_is_named_on_the_first_screen() -> None
     text = read(make_report(stores=stores)).words
     assert "1 store could not be listed at all" in text.partition("How many people")[0]
     assert "Not listed: access denied" in text
+
+
+def test_clocks_that_bind_come_first_and_are_counted_as_their_law_counts() -> None:
+    binding = make_clock(title="Binding", in_force=True, working_days=None, days_left=-59, working_days_left=-39)
+    text = read(make_report(filing=(make_clock(title="Draft", due_on=date(2026, 1, 1)), binding))).words
+    assert text.index("Binding") < text.index("Draft")
+    assert "Overdue by 59 days" in text
+    assert text.count("The rule is not in force: the clock shows") == 1

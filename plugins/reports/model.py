@@ -204,9 +204,11 @@ class Filing:
     Attributes:
         days_left: calendar days from the report's day to ``due_on``; negative when it is past.
         working_days_left: the same in working days; None when the calendar of that year is not known.
-        working_days: length of the clock.
+        working_days: length of the clock; None when it is counted in calendar days.
         because: what set it off, in one sentence.
         filed_on: day the officer recorded that it was filed; stops the clock.
+        found_by: run that found it first; empty when it is this one.
+        in_force: whether the law behind it binds anybody.
     """
 
     rule: str
@@ -220,6 +222,7 @@ class Filing:
     working_days: int | None = None
     filed_on: date | None = None
     found_by: str = ""
+    in_force: bool = True
 
 
 @dataclass(frozen=True, slots=True)

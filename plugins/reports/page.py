@@ -83,8 +83,8 @@ def _clocks(report: Report) -> dict[str, Any]:
     return {"clocks": sorted(report.filing, key=_urgency), "first_due": first_due}
 
 
-def _urgency(filing: Filing) -> tuple[bool, bool, str]:
-    return filing.filed_on is not None, filing.due_on is None, str(filing.due_on)
+def _urgency(filing: Filing) -> tuple[bool, bool, bool, str]:
+    return filing.filed_on is not None, not filing.in_force, filing.due_on is None, str(filing.due_on)
 
 
 def _rest(report: Report) -> dict[str, Any]:

@@ -254,7 +254,8 @@ def clock(filing: Filing) -> Saying:
     if filing.days_left == 0:
         return Saying("alert", "Due today", filing.because)
     left, unit = filing.days_left, "day"
-    if filing.working_days_left:  # 0 working days can be several days of holidays: then days are said
+    # A law that counts days is answered in days; 0 working days can be several days of holidays.
+    if filing.working_days and filing.working_days_left:
         left, unit = filing.working_days_left, "working day"
     counted = several(abs(left), unit, f"{unit}s")
     if left < 0:
