@@ -166,7 +166,7 @@ def test_a_rule_not_in_force_is_called_so_at_the_rule_and_at_its_clock() -> None
 
 def test_a_rule_in_force_is_dated_and_its_clock_is_a_deadline() -> None:
     policy = Policy("measures", "Measures (Order 19)", "Article 15", True, "", effective=date(2025, 6, 1))
-    text = read(make_report(policy=policy)).words
+    text = read(make_report(policy=policy, filing=(make_clock(in_force=True),))).words
     assert "In force since 1 Jun 2025" in text
     assert "not a legal deadline" not in text
 
