@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from detectors.column_facts import Value
 from detectors.column_records import Record, unpacked, unwrap
 from detectors.column_vectors import Vector, in_bytes, in_json, in_text
-from detectors.signatures import Barred, Kind, recognise
+from detectors.signatures import Barred, Chest, Film, Kind, recognise
 
 
 class Look(StrEnum):
@@ -142,8 +142,9 @@ def _look_at_bytes(head: bytes, length: int) -> Seen:
         within = _look_at_bytes(inner, len(inner))
         return replace(within, detail=f"packed: {within.detail}") if within.detail else Seen(Look.OPAQUE)
     kind = recognise(head)
-    if isinstance(kind, Barred):
-        return Seen(Look.LOCKED if kind.reason == "encrypted" else Look.FILE, kind.name)
+    if isinstance(kind, Barred | Film | Chest):
+        locked = isinstance(kind, Barred) and kind.reason == "encrypted"
+        return Seen(Look.LOCKED if locked else Look.FILE, kind.name)
     if length in {16, 20, 28, 32, 48, 64}:
         return Seen(Look.HASH if length > 16 else Look.UUID, "as short as hashes and keys are")
     return Seen(Look.OPAQUE)
@@ -161,7 +162,7 @@ def _of_record(record: Record, vector: Vector | None) -> Seen:
 
 def _is_image(head: bytes, length: int) -> bool:
     kind = recognise(head)
-    if kind is None or isinstance(kind, Barred) or kind in {Kind.PNM, Kind.PSD}:
+    if not isinstance(kind, Kind) or kind in {Kind.PNM, Kind.PSD}:
         return False
     if kind is Kind.BMP:  # two letters are too little: the header must fit, too
         return len(head) >= 26 and _bitmap_fits(head, length)
