@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from plugins import tasks
 from plugins.evidence import Evidence
 from plugins.nightly import outlook, scan
 from plugins.request import RunRequest
@@ -50,3 +51,15 @@ def test_a_run_whose_time_is_over_begins_nothing_and_ends_cleanly(organisation: 
 def test_a_request_comes_back_from_json_as_it_was(organisation: Organisation, stop_at: datetime | None) -> None:
     asked = replace(organisation.request("n1"), stop_at=stop_at, max_bytes=7)
     assert RunRequest.from_json(asked.to_json()) == asked
+
+
+def test_parts_that_another_run_has_committed_are_looked_at_and_not_left_out(organisation: Organisation) -> None:
+    ours = organisation.request("ours")
+    tasks.look(ours, list(tasks.plan(ours).chunks))
+    night(organisation, "theirs", 1)  # its commit takes in what we have looked at
+    tasks.registers(ours)
+    tasks.identities(ours)
+    tasks.judge_and_commit(ours, CLOCK, CLOCK + timedelta(hours=2))
+    evidence = Evidence(str(organisation.folder / "evidence"))
+    coverage = json.loads(evidence.read_bytes("reports/ours.json"))["coverage"]
+    assert (coverage["seen"], coverage["skipped"]) == (7, 0)
