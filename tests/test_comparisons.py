@@ -24,10 +24,14 @@ def night(rows: slice | Labels, earlier: Earlier | None = None, filed: Labels = 
     return compare(faces, shipped(), "a method and a profile", earlier)
 
 
-def found(night: Comparison) -> tuple[bytes, ...]:
-    """What the head-count is made of, to be compared."""
-    arrays = (night.nobody, night.sample, night.counts, night.known, night.scale.level, night.levels.strictness)
-    return tuple(array.tobytes() for array in arrays)
+def same(one: Comparison, other: Comparison) -> bool:
+    """Is the head-count made of the same? Cosines but for their last digits: matrix products round by their shape."""
+    counted = ("nobody", "sample", "counts", "known")
+    return (
+        all(np.array_equal(getattr(one, name), getattr(other, name)) for name in counted)
+        and np.array_equal(one.levels.strictness, other.levels.strictness)
+        and np.allclose(one.scale.level, other.scale.level, rtol=0, atol=1e-5)
+    )
 
 
 @pytest.fixture(params=["every face is asked about", "a sample is asked about"])
@@ -43,7 +47,7 @@ pytestmark = pytest.mark.usefixtures("_sample")
 def test_nothing_new_costs_nothing_and_changes_nothing() -> None:
     first = night(slice(None))
     again = night(np.random.default_rng(0).permutation(len(WHO)), first.earlier)
-    assert found(again) == found(first) and first.counts.any() and first.known.any()
+    assert same(again, first) and first.counts.any() and first.known.any()
     assert (first.compared > 300 * 1200, again.compared) == (True, 0)
 
 
@@ -56,18 +60,18 @@ def test_it_makes_no_difference_in_how_many_nights_faces_come_or_go() -> None:
     came = basis = night(slice(0, 1000))
     for stop in (1030, 1080, 1100):
         came = night(slice(0, stop), came.earlier)
-    assert found(came) == found(night(slice(0, 1100), basis.earlier)) != found(night(slice(0, 1100)))
+    assert same(came, night(slice(0, 1100), basis.earlier)) and not same(came, night(slice(0, 1100)))
     went = came
     for start in (20, 60, 100):
         went = night(slice(start, 1100), went.earlier)
-    assert found(went) == found(night(slice(100, 1100), came.earlier))
+    assert same(went, night(slice(100, 1100), came.earlier))
 
 
 def test_a_face_that_went_and_came_back_is_compared_as_before() -> None:
     first = night(slice(None))
     without = night(slice(60, None), first.earlier)
-    assert found(without) != found(first)
-    assert found(night(slice(None), without.earlier)) == found(first)
+    assert not same(without, first)
+    assert same(night(slice(None), without.earlier), first)
 
 
 def test_a_face_that_is_filed_now_counts_as_filed() -> None:
