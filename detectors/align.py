@@ -25,7 +25,7 @@ Matrix = NDArray[np.float64]
 
 
 def crop_faces(
-    image_rgb: RGB, faces: Sequence[Face], template: Template = TEMPLATE_XY, size: int = CROP_PX
+    image_rgb: RGB, faces: Sequence[Face], template: Template = TEMPLATE_XY, size: int = CROP_PX, shrink: int = 1
 ) -> NDArray[np.uint8]:
     """Cut out every face.
 
@@ -34,6 +34,7 @@ def crop_faces(
         faces: N faces of that picture.
         template: where their keypoints come to lie; the default is the shipped encoder's.
         size: width and height of a crop in pixels; the default is the shipped encoder's.
+        shrink: how many times smaller ``image_rgb`` is than the picture whose pixels the faces are given in.
 
     Returns:
         (N, size, size, 3) uint8, RGB; what lies outside the picture is black.
@@ -41,7 +42,7 @@ def crop_faces(
     target = np.array(template, np.float64)
     crops = np.zeros((len(faces), size, size, 3), np.uint8)
     for crop, face in zip(crops, faces, strict=True):
-        crop[:] = _cut(image_rgb, _placement(face, target, size), size)
+        crop[:] = _cut(image_rgb, _of_smaller(_placement(face, target, size), shrink), size)
     return crops
 
 
@@ -53,6 +54,13 @@ def _placement(face: Face, template: Matrix, size: int) -> Matrix:
     left, top, width, height = face.box_xywh_px.astype(np.float64)
     corners = np.array([(left, top), (left + width, top + height)])
     return similarity(corners, np.array([(0.0, 0.0), (size, size)]))
+
+
+def _of_smaller(matrix: Matrix, shrink: int) -> Matrix:
+    """Turn a map from the picture into one from the picture made smaller; pixel centres sit at halves."""
+    moved = matrix * shrink
+    moved[:, 2] = matrix[:, :2].sum(axis=1) * ((shrink - 1) / 2) + matrix[:, 2]
+    return moved
 
 
 def similarity(source_xy: Matrix, target_xy: Matrix) -> Matrix:

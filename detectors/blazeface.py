@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.models import FINDER_FAR, FINDER_NEAR, model_path
+from detectors.pyramid import Pyramid
 from detectors.records import RGB
-from detectors.tiles import Pyramid
 
 Box = NDArray[np.float64]
 """(4,) float64: left, top, right, bottom in pixels of the picture."""
@@ -59,6 +59,7 @@ class Net:
     def __init__(self, folder: Path | None, *, far: bool) -> None:
         self.far = far
         self._window_px = FAR_WINDOW_PX if far else NEAR_WINDOW_PX
+        self.model_px = self._window_px // 2
         path = model_path(FINDER_FAR if far else FINDER_NEAR, folder)
         with _silent():
             self._detector = _load(path)
@@ -72,8 +73,9 @@ class Net:
 
     def look(self, pyramid: Pyramid, left: float, top: float, side: float) -> list[Sighting]:
         """Look at one window of a picture and report in pixels of the picture."""
+        there = round(side / pyramid.shrink)
         # A window with fewer pixels than the model has gains nothing from being blown up to twice the model.
-        window_px = self._window_px if side >= self._window_px else max(self._window_px // 2, round(side))
+        window_px = min(self._window_px, max(self.model_px, there))
         scale = side / window_px
         corner = np.array([left, top])
         found = []

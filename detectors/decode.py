@@ -44,12 +44,17 @@ class DecodeLimits:
     max_frames: int = 16
 
 
-def decode(data: bytes, limits: DecodeLimits = DecodeLimits()) -> Picture:
+Shrink = Callable[[int, int], int]
+"""Says by how many times (1, 2, 4 or 8) a picture of that width and height may be decoded smaller."""
+
+
+def decode(data: bytes, limits: DecodeLimits = DecodeLimits(), shrink: Shrink = lambda width, height: 1) -> Picture:
     """Decode a picture by what its bytes are.
 
     Args:
         data: the whole file.
         limits: see ``DecodeLimits``.
+        shrink: for a JPEG, whose decoder can leave detail out and takes less time then; ``Frame.full`` decodes all.
 
     Returns:
         RGB stills, upright by EXIF. ``frame_ms`` counts from the start of an animation; the pages of a document
@@ -61,7 +66,7 @@ def decode(data: bytes, limits: DecodeLimits = DecodeLimits()) -> Picture:
     kind = _kind_of(data)
     try:
         with _quiet():
-            return run_within(limits.max_seconds, lambda: _decode(data, kind, limits))
+            return run_within(limits.max_seconds, lambda: _decode(data, kind, limits, shrink))
     except Refused:
         raise
     except TimeoutError:
@@ -89,13 +94,26 @@ def _kind_of(data: bytes) -> Kind:
     return kind
 
 
-def _decode(data: bytes, kind: Kind, limits: DecodeLimits) -> Picture:
+def _decode(data: bytes, kind: Kind, limits: DecodeLimits, shrink: Shrink) -> Picture:
     with _opener(kind)(io.BytesIO(data)) as image:
         _check_size(image, limits)
+        times = _drafted(image, shrink) if kind is Kind.JPEG else 1
         # Before anything reads EXIF: that loads a PNG too, and after a failure the next load() gives half a picture.
         image.load()
         when = taken_at(image)
-        return Picture(tuple(_stills(image, kind, limits)), str(kind), when)
+        stills = tuple(_stills(image, kind, limits))
+        if times > 1:
+            stills = (Frame(stills[0].image_rgb, 0, times, lambda: decode(data, limits).frames[0].image_rgb),)
+        return Picture(stills, str(kind), when)
+
+
+def _drafted(image: ImageFile.ImageFile, shrink: Shrink) -> int:
+    """Have libjpeg decode fewer coefficients of each block of 8 x 8; say how many times smaller the sides become."""
+    width, height = image.size
+    times = shrink(width, height)
+    if times > 1:
+        image.draft(None, (width // times, height // times))
+    return width // image.size[0]
 
 
 def _check_size(image: Image.Image, limits: DecodeLimits) -> None:

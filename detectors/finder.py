@@ -9,14 +9,15 @@ from types import TracebackType
 
 import numpy as np
 
-from detectors import blazeface, boxes, gate, quality, tiles
-from detectors.blazeface import Net, Sighting
+from detectors import blazeface, boxes, gate, pyramid, quality, tiles
+from detectors.blazeface import FAR_WINDOW_PX, Net, Sighting
 from detectors.gate import Confirmed, Gate
 from detectors.models import FINDER_FAR, FINDER_NEAR, model_hashes
+from detectors.pyramid import Pyramid
 from detectors.records import RGB, Face
-from detectors.tiles import Pyramid, Window
+from detectors.tiles import Window
 
-VERSION = 1
+VERSION = 2
 """Counted up when the code changes what is found and no setting does."""
 
 # Score from which a window's answer is worth a second look: together they keep 99.2 % of 820 measured faces and a
@@ -24,13 +25,29 @@ VERSION = 1
 NEAR_CANDIDATE, FAR_CANDIDATE = 0.4, 0.15
 # Pictures narrower than this hold no face of 16 pixels, the smallest that the second looks confirm.
 SMALLEST_PICTURE_PX = 16
+# A turned picture is first looked at whole: that needs no more pixels than these.
+TURNED_PX = 2 * FAR_WINDOW_PX
+
+
+def shrink_for(width: int, height: int) -> int:
+    """Say how many times smaller a picture may be decoded: its smallest windows keep all the pixels they are given.
+
+    Args:
+        width: of the picture, in pixels.
+        height: likewise.
+
+    Returns:
+        1, 2, 4 or 8, of which both sides are multiples.
+    """
+    each = tiles.finest(width, height) / FAR_WINDOW_PX
+    return max(times for times in (1, 2, 4, 8) if times <= max(each, 1) and not width % times and not height % times)
 
 
 def _key() -> str:
     """Hash the version, the model files on record and every setting of the finder's modules."""
     settings = [
         (module.__name__, name, value)
-        for module in (blazeface, boxes, gate, quality, tiles)
+        for module in (blazeface, boxes, gate, pyramid, quality, tiles)
         for name, value in sorted(vars(module).items())
         if name.isupper() and isinstance(value, int | float | tuple)
     ]
@@ -91,54 +108,53 @@ class FaceFinder:
         """
         if image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.dtype != np.uint8:
             raise ValueError(f"got an array {image_rgb.shape} of {image_rgb.dtype}; wanted (H, W, 3) uint8")
-        if min(image_rgb.shape[:2]) < SMALLEST_PICTURE_PX:
+        return self.find_in(Pyramid(image_rgb))
+
+    def find_in(self, picture: Pyramid) -> list[Face]:
+        """Find the faces of a picture that need not be there in full size yet; otherwise as ``find``."""
+        if min(picture.width, picture.height) < SMALLEST_PICTURE_PX:
             return []
-        found = self._upright(image_rgb) or self._turned(image_rgb)
-        found = [face for face in found if not quality.is_blurred_away(image_rgb, face.keypoints)]
-        return [_face(image_rgb, face) for face in sorted(found, key=lambda face: (-face.score, *face.box.tolist()))]
+        found = self._upright(picture) or self._turned(picture)
+        faces = [_face(picture, each) for each in sorted(found, key=lambda each: (-each.score, *each.box.tolist()))]
+        return [face for face in faces if face is not None]
 
-    def _upright(self, image_rgb: RGB, *, extra: float = 0.0) -> list[Confirmed]:
-        height, width = image_rgb.shape[:2]
-        return self._look(Pyramid(image_rgb), tiles.plan(width, height), extra)
+    def _upright(self, picture: Pyramid, *, extra: float = 0.0) -> list[Confirmed]:
+        return self._look(picture, tiles.plan(picture.width, picture.height), extra)
 
-    def _turned(self, image_rgb: RGB) -> list[Confirmed]:
+    def _turned(self, picture: Pyramid) -> list[Confirmed]:
         """Try the quarter turns: the one that shows most is searched in full.
 
         All are tried, since the models know a face on its head for one on its side, only less surely.
         """
-        height, width = image_rgb.shape[:2]
-        shown = {quarters: self._shown(np.rot90(image_rgb, quarters)) for quarters in (1, 2, 3)}
+        shown = {quarters: self._shown(picture.turned(quarters, TURNED_PX)) for quarters in (1, 2, 3)}
         for quarters in sorted((turn for turn in shown if shown[turn]), key=lambda turn: -shown[turn]):
-            turned = np.ascontiguousarray(np.rot90(image_rgb, quarters))
-            if found := self._upright(turned, extra=gate.TURNED_EXTRA):
-                return [_turned_back(face, quarters, width, height) for face in found]
+            if found := self._upright(picture.turned(quarters), extra=gate.TURNED_EXTRA):
+                return [_turned_back(face, quarters, picture.width, picture.height) for face in found]
         return []
 
-    def _shown(self, turned_rgb: RGB) -> float:
+    def _shown(self, turned: Pyramid) -> float:
         """Sum up the scores of the faces that a look at the whole shows."""
-        height, width = turned_rgb.shape[:2]
-        pyramid = Pyramid(np.ascontiguousarray(turned_rgb))
-        return sum(face.score for face in self._look(pyramid, tiles.coarse_plan(width, height), gate.TURNED_EXTRA))
+        windows = tiles.coarse_plan(turned.width, turned.height)
+        return sum(face.score for face in self._look(turned, windows, gate.TURNED_EXTRA))
 
-    def _look(self, pyramid: Pyramid, windows: list[Window], extra: float) -> list[Confirmed]:
-        height, width = pyramid.levels[0].shape[:2]
-        seen = [each for window in windows for each in self._scan(pyramid, window) if _centred_in(each, width, height)]
+    def _look(self, picture: Pyramid, windows: list[Window], extra: float) -> list[Confirmed]:
+        seen = [each for window in windows for each in self._scan(picture, window) if _centred_in(each, picture)]
         faces: list[Confirmed] = []
         for members in boxes.group(seen):
-            face = self._gate.confirm(pyramid, members[0], extra=extra)
+            face = self._gate.confirm(picture, members[0], extra=extra)
             if face is not None and not any(boxes.is_same_face(face.box, other.box) for other in faces):
                 faces.append(face)
         return faces
 
-    def _scan(self, pyramid: Pyramid, window: Window) -> list[Sighting]:
+    def _scan(self, picture: Pyramid, window: Window) -> list[Sighting]:
         nets = ([self._near] if window.near else []) + ([self._far] if window.far else [])
-        seen = [each for net in nets for each in net.look(pyramid, window.left, window.top, window.side)]
+        seen = [each for net in nets for each in net.look(picture, window.left, window.top, window.side)]
         return [each for each in seen if each.score >= (FAR_CANDIDATE if each.far else NEAR_CANDIDATE)]
 
 
-def _centred_in(sighting: Sighting, width: int, height: int) -> bool:
+def _centred_in(sighting: Sighting, picture: Pyramid) -> bool:
     x, y = (sighting.box[:2] + sighting.box[2:]) / 2
-    return bool(0 <= x < width and 0 <= y < height)
+    return bool(0 <= x < picture.width and 0 <= y < picture.height)
 
 
 def _turned_back(face: Confirmed, quarters: int, width: int, height: int) -> Confirmed:
@@ -147,12 +163,16 @@ def _turned_back(face: Confirmed, quarters: int, width: int, height: int) -> Con
     return Confirmed(box, tiles.turned_back(face.keypoints, quarters, width, height), face.score)
 
 
-def _face(image_rgb: RGB, face: Confirmed) -> Face:
-    height, width = image_rgb.shape[:2]
-    left, top, right, bottom = boxes.clipped(face.box, width, height)
+def _face(picture: Pyramid, face: Confirmed) -> Face | None:
+    """Grade a face; None when it is blurred beyond recognition."""
+    image_rgb, shrink = picture.sharp(quality.eye_distance(face.keypoints), quality.FULL_EYE_DISTANCE_PX)
+    seen = face.keypoints / shrink
+    if quality.is_blurred_away(image_rgb, seen):
+        return None
+    left, top, right, bottom = boxes.clipped(face.box, picture.width, picture.height)
     return Face(
         np.array([left, top, right - left, bottom - top], np.float32),
         face.keypoints.astype(np.float32),
         face.score,
-        quality.quality_of(image_rgb, face.keypoints),
+        quality.quality_of(image_rgb, seen),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,9 @@ from detectors.archives import Unpacked, members
 from detectors.decode import DecodeLimits, decode
 from detectors.encoder import SHIPPED, EncoderSpec, FaceEncoder
 from detectors.errors import Refusal, Refused
-from detectors.finder import FINDER_KEY, FaceFinder
+from detectors.finder import FINDER_KEY, FaceFinder, shrink_for
+from detectors.pyramid import Pyramid
+from detectors.quality import eye_distance
 from detectors.records import Frame
 from detectors.signatures import Chest, Film, recognise
 from detectors.video import Video, Watched
@@ -99,7 +101,7 @@ class Looker:
             return Look(str(kind), taken_at, seen, video.watched)
         if isinstance(kind, Chest):
             return self._look_into(data, kind)
-        picture = decode(data, self._limits)
+        picture = decode(data, self._limits, shrink_for)
         return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
 
     def _look_into(self, data: bytes, kind: Chest) -> Look:
@@ -110,12 +112,12 @@ class Looker:
         unpacked, seen, stills = Unpacked(), list[SeenFace](), 0
         for content in members(data, kind, unpacked):
             try:
-                frames = decode(content, self._limits).frames
+                frames = decode(content, self._limits, shrink_for).frames
             except Refused as refused:
                 if refused.reason not in (Refusal.UNSUPPORTED, Refusal.NOT_AN_IMAGE, Refusal.EMPTY):
                     unpacked.leave_out(refused.reason)
                 continue
-            numbered = [Frame(frame.image_rgb, stills + number) for number, frame in enumerate(frames)]
+            numbered = [replace(frame, frame_ms=stills + number) for number, frame in enumerate(frames)]
             seen += self._seen(numbered)
             stills += len(numbered)
         if not stills and unpacked.refusal:
@@ -124,10 +126,15 @@ class Looker:
 
     def _seen(self, frames: Iterable[Frame]) -> Iterator[SeenFace]:
         wanted = self._encoder.spec
+        eyes_px = wanted.template[1][0] - wanted.template[0][0]
         for frame in frames:
-            faces = self._finder.find(frame.image_rgb)
+            picture = Pyramid(frame.image_rgb, frame.shrink, frame.full)
+            faces = self._finder.find_in(picture)
             if faces:
-                vectors = self._encoder.encode(crop_faces(frame.image_rgb, faces, wanted.template, wanted.size_px))
+                smallest = min(eye_distance(face.keypoints_xy_px) for face in faces)
+                image_rgb, shrink = picture.sharp(smallest, eyes_px)
+                crops = crop_faces(image_rgb, faces, wanted.template, wanted.size_px, shrink)
+                vectors = self._encoder.encode(crops)
                 for face, vector in zip(faces, vectors, strict=True):
                     yield SeenFace(frame.frame_ms, face, vector)
 

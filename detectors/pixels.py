@@ -27,7 +27,7 @@ def to_rgb(image: Image.Image) -> RGB:
         (H, W, 3) uint8, contiguous.
     """
     if image.mode == "RGB":
-        return np.array(image)
+        return np.asarray(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return np.array(_flattened(image))
     convert = _BY_MODE.get(image.mode)

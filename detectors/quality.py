@@ -22,9 +22,14 @@ FULL_SHARPNESS = 0.10
 LEAST_SHARPNESS = 0.03
 
 
+def eye_distance(keypoints_xy: NDArray[np.floating]) -> float:
+    """Give the distance between the eyes of (6, 2) keypoints, in their unit."""
+    return float(np.hypot(*(keypoints_xy[1] - keypoints_xy[0])))
+
+
 def is_blurred_away(image_rgb: RGB, keypoints_xy: NDArray[np.float64]) -> bool:
     """Tell a face that is blurred beyond recognition; arguments as of ``quality_of``."""
-    distance = float(np.hypot(*(keypoints_xy[1] - keypoints_xy[0])))
+    distance = eye_distance(keypoints_xy)
     return distance >= 1 and _sharpness(image_rgb, keypoints_xy, distance) < LEAST_SHARPNESS
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +19,9 @@ class Frame:
 
     image_rgb: RGB
     frame_ms: int = 0
+    # How many times smaller than the stored picture, and what gives that.
+    shrink: int = 1
+    full: Callable[[], RGB] | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -1,4 +1,4 @@
-"""Decides which square windows of a picture are looked at, and cuts them out."""
+"""Decides which square windows of a picture are looked at."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from detectors.records import RGB
 
 # The far model sees 192 pixels and finds faces from 12 of them on (90 % of 146 faces of group photographs that were
 # shrunk to 24 pixels; 14 pixels: 93 %, 10: 83 %). Own measurement, 2026-11. A window of 320 is for faces of 20 pixels.
@@ -25,11 +23,6 @@ COARSER = 2.7
 PADDED = 1.6
 # The near model joins on windows of at most this many per grid: with more, the far model finds all it would add.
 NEAR_UP_TO = 3
-# What lies outside the picture. Of faces cut off by 40 % at a border 21 of 24 are found against mid grey, 13 against
-# black, 14 against the border drawn out.
-OUTSIDE = 128
-# Levels of a picture that are smaller than this are not made.
-SMALLEST_LEVEL_PX = 256
 # Turned pictures are looked at whole only; in small ones the near model sees all that the far one would.
 FAR_TURNED_FROM = 640
 
@@ -49,7 +42,7 @@ def plan(width: int, height: int) -> list[Window]:
     """List the windows for a picture of this size, coarse to fine: always the same for the same size."""
     longest = max(width, height)
     windows = [_around(width, height, PADDED, far=False), _around(width, height, 1.0, far=True)]
-    side = _finest(width, height)
+    side = finest(width, height)
     while side < longest * 0.85:
         corners = list(_grid(width, height, side))
         windows += [Window(x, y, side, near=len(corners) <= NEAR_UP_TO, far=True) for x, y in corners]
@@ -68,7 +61,8 @@ def _around(width: int, height: int, times: float, *, far: bool) -> Window:
     return Window((width - side) // 2, (height - side) // 2, side, near=True, far=far)
 
 
-def _finest(width: int, height: int) -> int:
+def finest(width: int, height: int) -> int:
+    """Give the side of the smallest windows of a picture of this size."""
     side = FINEST_PX
     while len(list(_grid(width, height, side))) > MOST_WINDOWS:
         side += max(1, side // 20)
@@ -88,51 +82,6 @@ def _starts(length: int, side: int) -> list[int]:
     overlap = int(side * OVERLAP)
     count = math.ceil((length - overlap) / (side - overlap))
     return [round(number * (length - side) / (count - 1)) for number in range(count)]
-
-
-class Pyramid:
-    """A picture at its own size and at halves of it: a window is taken from the level that is just large enough."""
-
-    def __init__(self, image_rgb: RGB) -> None:
-        import cv2
-
-        self.levels: list[RGB] = [image_rgb]
-        while max(self.levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL_PX and min(self.levels[-1].shape[:2]) >= 2:
-            height, width = (length // 2 for length in self.levels[-1].shape[:2])
-            # Even sizes only, so that every level is half the last one to the pixel.
-            even = self.levels[-1][: height * 2, : width * 2]
-            self.levels.append(np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
-
-    def cut(self, left: float, top: float, side: float, out_px: int) -> RGB:
-        """Cut a square and bring it to ``out_px`` pixels.
-
-        Args:
-            left: of the square, in pixels of the picture; may lie outside.
-            top: likewise.
-            side: of the square.
-            out_px: side of the result.
-
-        Returns:
-            (out_px, out_px, 3) uint8; what lies outside the picture is mid grey.
-        """
-        import cv2
-
-        level = min(max(0, math.floor(math.log2(max(side, 1) / out_px))), len(self.levels) - 1)
-        left, top, side = (length / 2**level for length in (left, top, side))
-        square = _padded(self.levels[level], round(left), round(top), max(1, round(side)))
-        # Less than one more halving is left to do here: plain interpolation is good enough for it and ten times faster.
-        return np.asarray(cv2.resize(square, (out_px, out_px), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def _padded(picture: RGB, left: int, top: int, side: int) -> RGB:
-    height, width = picture.shape[:2]
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    if (x1 - x0, y1 - y0) == (side, side):
-        return np.ascontiguousarray(picture[y0:y1, x0:x1])
-    square = np.full((side, side, 3), OUTSIDE, np.uint8)
-    if x1 > x0 and y1 > y0:
-        square[y0 - top : y1 - top, x0 - left : x1 - left] = picture[y0:y1, x0:x1]
-    return square
 
 
 def turned_back(points_xy: NDArray[np.float64], quarters: int, width: int, height: int) -> NDArray[np.float64]:

@@ -14,11 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from detectors import boxes, finder, gate, tiles
+from detectors import boxes, finder, gate, pyramid, tiles
 from detectors.errors import ModelMissing
 from detectors.finder import FINDER_KEY, FaceFinder
 from detectors.models import models_folder
 from detectors.pictures import pictures_folder
+from detectors.pyramid import Pyramid
 from detectors.quality import quality_of
 from detectors.records import RGB, Face
 
@@ -333,16 +334,16 @@ class TestWindows:
 
     def test_a_window_beyond_the_border_is_grey_there_and_true_elsewhere(self) -> None:
         scene = texture(11, 300, 200)
-        cut = tiles.Pyramid(scene).cut(-50, -20, 128, 128)
+        cut = Pyramid(scene).cut(-50, -20, 128, 128)
         assert np.array_equal(cut[20:, 50:], scene[:108, :78])
-        assert (cut[:20] == tiles.OUTSIDE).all()
-        assert (cut[:, :50] == tiles.OUTSIDE).all()
+        assert (cut[:20] == pyramid.OUTSIDE).all()
+        assert (cut[:, :50] == pyramid.OUTSIDE).all()
 
     def test_a_large_window_is_shrunk_to_what_the_model_sees_without_moving(self) -> None:
         scene = np.zeros((1501, 2001, 3), np.uint8)
         scene[1000:1100, 1500:1600] = 255
-        cut = tiles.Pyramid(scene).cut(0, -251, 2001, 384)[:, :, 0].astype(float)
-        cut = np.maximum(cut - tiles.OUTSIDE, 0)
+        cut = Pyramid(scene).cut(0, -251, 2001, 384)[:, :, 0].astype(float)
+        cut = np.maximum(cut - pyramid.OUTSIDE, 0)
         rows, columns = np.indices(cut.shape)
         scale = 2001 / 384
         assert (columns * cut).sum() / cut.sum() == pytest.approx(1550 / scale - 0.5, abs=0.6)

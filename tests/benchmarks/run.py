@@ -14,6 +14,7 @@ from pathlib import Path
 
 NAMES = (
     "look",
+    "whole",
     "encode",
     "night",
     "people",
