@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 # Goes up when other stills of a video, or other members of an archive, are looked at.
-_VIDEO_KEY = "video-1 archives-1"
+_VIDEO_KEY = "video-2 archives-1"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -96,7 +97,7 @@ class Looker:
         """
         kind = recognise(data)
         if isinstance(kind, Film):
-            video = Video(data, kind, self._limits, self._every_seconds)
+            video = Video(io.BytesIO(data), kind, self._limits, self._every_seconds)
             taken_at, seen = video.taken_at, tuple(self._seen(video.stills()))
             return Look(str(kind), taken_at, seen, video.watched)
         if isinstance(kind, Chest):

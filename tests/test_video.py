@@ -49,7 +49,7 @@ def film(frames: Iterator[np.ndarray] | list[np.ndarray], container: str = "mp4"
 def opened(data: bytes, every: float = 1.0, **limits: float) -> Video:
     kind = recognise(data)
     assert isinstance(kind, Film)
-    return Video(data, kind, DecodeLimits(**limits), every)  # type: ignore[arg-type]
+    return Video(io.BytesIO(data), kind, DecodeLimits(**limits), every)  # type: ignore[arg-type]
 
 
 def times(video: Video) -> list[int]:
@@ -72,18 +72,21 @@ GRAY = [np.full((64, 96, 3), 40 + n % 3, np.uint8) for n in range(60)]
 @pytest.mark.parametrize(
     ("container", "codec", "kind"),
     [
-        ("mp4", "libx264", Film.MP4),
-        ("mov", "libx264", Film.MP4),
-        ("matroska", "libx264", Film.MATROSKA),
-        ("matroska", "libx265", Film.MATROSKA),
+        *((container, codec, kind)
+          for container, kind in (("mp4", Film.MP4), ("mov", Film.MP4), ("matroska", Film.MATROSKA), ("avi", Film.AVI))
+          for codec in ("libx264", "libx265", "mjpeg", "mpeg4") if (container, codec) != ("avi", "libx265")),
+        ("mp4", "mpeg2video", Film.MP4),
+        ("mp4", "libvpx-vp9", Film.MP4),
+        ("mp4", "libsvtav1", Film.MP4),
+        ("matroska", "libvpx-vp9", Film.MATROSKA),
         ("webm", "libvpx-vp9", Film.MATROSKA),
-        ("avi", "mjpeg", Film.AVI),
-        ("avi", "mpeg4", Film.AVI),
+        ("mpegts", "libx264", Film.TRANSPORT),
+        ("mpegts", "libx265", Film.TRANSPORT),
         ("mpegts", "mpeg2video", Film.TRANSPORT),
         ("mpeg", "mpeg2video", Film.MPEG),
         ("flv", "libx264", Film.FLASH),
     ],
-)
+)  # fmt: skip
 def test_a_still_is_taken_each_second_in_every_container(container: str, codec: str, kind: Film) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"this build of PyAV writes no {codec}")
@@ -109,10 +112,56 @@ def test_without_key_frames_the_floor_and_changes_of_the_scene_are_kept() -> Non
     assert min(np.diff(times(opened(film(quick, gop=600))))) >= 200, "however much changes"
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])
+def test_where_key_frames_are_rare_for_a_while_all_frames_are_decoded_there(codec: str) -> None:
+    def joined() -> bytes:
+        """Key frames each 0.5 s, then none for 4 s, then each 0.5 s again; the light goes on for 0.3 s in between."""
+        out = io.BytesIO()
+        with av.open(out, "w", format="matroska") as file:
+            stream = file.add_stream(codec, rate=RATE)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            stream.codec_context.gop_size = 400
+            if codec.startswith("libx"):
+                stream.options = {"x265-params": "scenecut=0", "sc_threshold": "0", "forced-idr": "1"}
+            for n in range(100):
+                image = np.full((64, 96, 3), 220 if 43 <= n < 46 else 20, np.uint8)
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = n, Fraction(1, RATE)
+                if n % 5 == 0 and not 30 < n < 70:
+                    frame.pict_type = av.video.frame.PictureType.I
+                file.mux(stream.encode(frame))
+            file.mux(stream.encode(None))
+        return out.getvalue()
+
+    taken = times(opened(joined()))
+    assert max(np.diff(taken)) <= 1_000, taken
+    assert {4_300, 4_600} & set(taken), taken
+    assert len(taken) <= 16, taken
+
+
+@pytest.mark.parametrize("container", ["mpegts", "mpeg"])
+def test_recordings_that_were_joined_are_looked_at_to_the_end_though_their_clock_begins_anew(container: str) -> None:
+    once = film(GRAY, container, "mpeg2video")
+    video = opened(once + once)
+    taken = times(video)
+    assert 11_000 <= taken[-1] <= 12_500, taken
+    assert max(np.diff(taken)) <= 1_200, taken
+
+
+def test_damage_in_the_middle_is_passed_over_and_said(astronaut: np.ndarray) -> None:
+    data = bytearray(film([np.roll(astronaut, 7 * n, axis=1) for n in range(60)], gop=600))
+    middle = len(data) // 2
+    data[middle : middle + 4000] = bytes(range(250)) * 16
+    video = opened(bytes(data))
+    taken = times(video)
+    assert taken[-1] >= 5_000, taken
+    assert video.watched.refusal is Refusal.TRUNCATED
+
+
 def test_the_time_between_stills_is_a_setting_and_said() -> None:
     video = opened(film(GRAY, gop=1), every=2.5)
-    assert times(video) == [0, 2_500, 5_000, 5_900]
-    assert video.watched.longest_gap_ms == 2_500
+    assert times(video) == [0, 2_400, 4_800, 5_900]  # of key frames nearer than 0.2 s to each other one is decoded
+    assert video.watched.longest_gap_ms == 2_400
 
 
 def test_when_it_was_taken_is_read_and_a_clock_that_was_never_set_is_not() -> None:
