@@ -25,6 +25,18 @@ class Refusal(StrEnum):
     UNSUPPORTED = "unsupported"
     ENCRYPTED = "encrypted"
     TIMEOUT = "timeout"
+    NESTED = "nested"
+    NEEDS_RAW = "needs_raw"
+
+    @property
+    def is_unsupported(self) -> bool:
+        """Whether the file is of a kind that is not looked at, rather than one that should have been."""
+        return self in (Refusal.UNSUPPORTED, Refusal.NEEDS_RAW)
+
+    @property
+    def remedy(self) -> str:
+        """What to install so that such a file is looked at; empty where there is nothing."""
+        return "pip install 'facewarden[raw]'" if self is Refusal.NEEDS_RAW else ""
 
 
 class DetectorError(Exception):

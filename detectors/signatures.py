@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from detectors.errors import Refusal
 
+HEAD_BYTES = 4096
+"""So many bytes tell what a file is, all but whether a PDF or an Office document is locked."""
+
 
 class Kind(StrEnum):
     """The picture formats that are decoded; the value is the media type."""
@@ -83,6 +86,9 @@ _FILMS: tuple[tuple[int, bytes, Film], ...] = (
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Film.WINDOWS),
     (4, b"moov", Film.MP4),
     (4, b"mdat", Film.MP4),
+    (4, b"wide", Film.MP4),
+    (4, b"free", Film.MP4),
+    (4, b"skip", Film.MP4),
 )
 _LOCKED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Salted__", "OpenSSL ciphertext"),

@@ -158,9 +158,10 @@ def _look(
         try:
             if found.skip:
                 raise StoreProblem(settings.name, found.skip)
-            seen = looker.look(store.read(found)).faces
+            with store.open(found) as file:
+                look = looker.look(file)
             ended["scanned"] += 1
-            rows += [_row(found.uri, number, face) for number, face in enumerate(seen)]
+            rows += [_row(found.uri, number, face) for number, face in enumerate(look.faces)]
         except Refused as refused:
             ended[refused.reason.value] += 1
         except StoreProblem:
