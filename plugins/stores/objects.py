@@ -256,13 +256,15 @@ class ObjectStore:
             raise
 
     def _piece(self, path: str, start: int, end: int) -> bytes:
-        fs = self._place[0]
-        fetch = partial(_read_file, path, end - start, start) if fs is None else partial(fs.cat_file, path, start, end)
-        piece = bytes(attempt(fetch, self._problem, self._pause))
+        piece = attempt(lambda: self._read_range(path, start, end), self._problem, self._pause)
         if len(piece) < end - start:
             why = "an object has become smaller since it was listed"
             raise StoreProblem(self._settings.name, why, kind="changed")
         return piece
+
+    def _read_range(self, path: str, start: int, end: int) -> bytes:
+        fs = self._place[0]
+        return _read_file(path, end - start, start) if fs is None else bytes(fs.cat_file(path, start=start, end=end))
 
     def _problem(self, error: Exception) -> StoreProblem:
         name = self._settings.name
