@@ -33,10 +33,13 @@ class Refusal(StrEnum):
         """Whether the file is of a kind that is not looked at, rather than one that should have been."""
         return self in (Refusal.UNSUPPORTED, Refusal.NEEDS_RAW)
 
-    @property
-    def remedy(self) -> str:
-        """What to install so that such a file is looked at; empty where there is nothing."""
-        return "pip install 'facewarden[raw]'" if self is Refusal.NEEDS_RAW else ""
+
+_REMEDIES = {Refusal.NEEDS_RAW: "pip install 'facewarden[raw]'"}
+
+
+def remedy_for(reason: str) -> str | None:
+    """Say what to install so that files refused for a reason are looked at; None where nothing helps."""
+    return next((remedy for refusal, remedy in _REMEDIES.items() if refusal.value == reason), None)
 
 
 class DetectorError(Exception):

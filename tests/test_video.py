@@ -12,14 +12,17 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from detectors.decode import DecodeLimits
+from detectors.encoder import SHIPPED
 from detectors.errors import Refusal, Refused
 from detectors.look import Looker
 from detectors.signatures import Film, recognise
 from detectors.video import Video
+from plugins.adhoc import count_faces, count_sources, find_faces
 from plugins.evidence import Evidence
 from plugins.nightly import scan
 from tests.organisation import Organisation
@@ -29,18 +32,18 @@ CLOCK = datetime(2026, 10, 21, tzinfo=UTC)
 
 
 def film(frames: Iterator[np.ndarray] | list[np.ndarray], container: str = "mp4", codec: str = "libx264",
-         gop: int = 10, **metadata: str) -> bytes:  # fmt: skip
+         gop: int = 10, rate: int = RATE, **metadata: str) -> bytes:  # fmt: skip
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
         file.metadata.update(metadata)
-        stream = file.add_stream(codec, rate=RATE)
+        stream = file.add_stream(codec, rate=rate)
         stream.codec_context.gop_size = gop
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for number, image in enumerate(frames):
             if not number:
                 stream.height, stream.width = image.shape[:2]
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            frame.pts, frame.time_base = number, Fraction(1, rate)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return out.getvalue()
@@ -225,6 +228,32 @@ def test_one_person_before_a_camera_for_a_minute_is_one(organisation: Organisati
     assert (report["videos"]["count"], report["videos"]["stills"]) == (1, 40)
     hall = evidence.read("census").query("scope_name == 'hall'").iloc[0]
     assert (hall["people_low"], hall["people_best"], hall["people_high"]) == (1, 1, 1)
+
+
+def test_one_face_that_moves_through_3000_frames_is_one_person(
+    astronaut: np.ndarray, empty: np.ndarray, tmp_path: Path
+) -> None:
+    face, ground = (
+        np.asarray(Image.fromarray(astronaut).resize((200, 200))),
+        np.asarray(Image.fromarray(empty).resize((480, 272))),
+    )
+
+    def walking() -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(0)
+        for n in range(3_000):
+            frame = ground.copy()
+            left, top = round(140 + 130 * np.sin(n / 90)), round(36 + 30 * np.cos(n / 37))
+            frame[top : top + 200, left : left + 200] = face
+            yield np.clip(frame * (0.8 + 0.2 * np.sin(n / 400)) + rng.integers(-6, 7), 0, 255).astype(np.uint8)
+
+    (tmp_path / "walk.mkv").write_bytes(film(walking(), "matroska", gop=25, rate=25))
+    found = find_faces([str(tmp_path / "walk.mkv")], 1)
+    assert (found.films.count, found.films.stills, found.films.longest_gap_ms <= 1_100) == (1, 120, True)
+    assert len(found.rows) >= 114
+    faces = tmp_path / "faces.parquet"
+    pq.write_table(found.table(unsafe_include_vectors=True), faces)
+    for people in (count_faces(found.frame(), SHIPPED, ()), count_sources([str(faces)], 1).people):
+        assert (people.low, people.best, people.high) == (1, 1, 1)
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------
