@@ -15,9 +15,10 @@ from PIL import Image, ImageFile, features
 
 from detectors.deadline import run_within
 from detectors.endings import is_cut_short
-from detectors.errors import Refusal, Refused
+from detectors.errors import Refusal, Refused, remedy_for
 from detectors.exif import taken_at, upright
 from detectors.pixels import to_rgb
+from detectors.raw import can_read_raw, develop
 from detectors.records import Frame, Picture
 from detectors.signatures import Barred, Chest, Film, Kind, recognise
 
@@ -54,7 +55,8 @@ def decode(data: bytes, limits: DecodeLimits = DecodeLimits(), shrink: Shrink = 
     Args:
         data: the whole file.
         limits: see ``DecodeLimits``.
-        shrink: for a JPEG, whose decoder can leave detail out and takes less time then; ``Frame.full`` decodes all.
+        shrink: for a JPEG or camera raw, whose decoders can leave detail out and take less time then; ``Frame.full``
+            decodes all.
 
     Returns:
         RGB stills, upright by EXIF. ``frame_ms`` counts from the start of an animation; the pages of a document
@@ -89,14 +91,18 @@ def _kind_of(data: bytes) -> Kind:
         raise Refused(kind.reason, kind.name)
     if isinstance(kind, Film | Chest):
         raise Refused(Refusal.UNSUPPORTED, f"{kind}: no picture")
+    if kind is Kind.RAW and not can_read_raw():
+        raise Refused(Refusal.NEEDS_RAW, f"camera raw; {remedy_for(Refusal.NEEDS_RAW)}")
     if kind in _FEATURES and not features.check(_FEATURES[kind]):
         raise Refused(Refusal.UNSUPPORTED, f"{kind}: this build of Pillow cannot read it")
     return kind
 
 
 def _decode(data: bytes, kind: Kind, limits: DecodeLimits, shrink: Shrink) -> Picture:
+    if kind is Kind.RAW:
+        return develop(data, str(kind), lambda width, height: _check_size(width, height, limits), shrink)
     with _opener(kind)(io.BytesIO(data)) as image:
-        _check_size(image, limits)
+        _check_size(*image.size, limits)
         times = _drafted(image, shrink) if kind is Kind.JPEG else 1
         # Before anything reads EXIF: that loads a PNG too, and after a failure the next load() gives half a picture.
         image.load()
@@ -116,8 +122,7 @@ def _drafted(image: ImageFile.ImageFile, shrink: Shrink) -> int:
     return width // image.size[0]
 
 
-def _check_size(image: Image.Image, limits: DecodeLimits) -> None:
-    width, height = image.size
+def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
     if width * height > limits.max_pixels:
         said = f"{width}x{height} pixels, allowed are {limits.max_pixels}; raise scan.max_pixels"
         raise Refused(Refusal.TOO_LARGE, said)
@@ -127,7 +132,7 @@ def _stills(image: ImageFile.ImageFile, kind: Kind, limits: DecodeLimits) -> Ite
     if kind is Kind.HEIF and image.tell():
         # It opens at its primary picture, which need not be the first.
         image.seek(0)
-        _check_size(image, limits)
+        _check_size(*image.size, limits)
     at_ms, pixels = 0, 0
     # What Pillow calls the frames of a PSD are its layers; the whole picture comes first.
     for number in range(1 if kind is Kind.PSD else limits.max_frames):

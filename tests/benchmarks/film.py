@@ -1,4 +1,4 @@
-"""A film of two hours beside one of ten minutes: memory of the process that looks at it, and seconds for an hour."""
+"""A film of two hours beside one of ten minutes: memory of the process that looks at it, and what an hour costs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ RATE, KEY_SECONDS = 25, 2
 # So much is encoded once, and repeated.
 PART_SECONDS = 20
 SHORT_MINUTES, LONG_MINUTES = 10, 120
-# Two hours are looked at in ten minutes instead of twenty.
-EVERY_SECONDS = 2.0
+# For memory a still each four seconds is enough; how long an hour takes is measured with the usual one each second.
+EVERY_SECONDS = 4.0
 
 
 def measure() -> Figures:
@@ -37,8 +37,8 @@ def measure() -> Figures:
         "film_long_stills": float(long[0]),
         "film_long_gib": long[2],
         "film_long_over_short_memory": long[2] / short[2],
-        "film_seconds_an_hour_a_still_each_second": usual[1] * 60 / SHORT_MINUTES,
-        "film_seconds_an_hour_a_still_each_two_seconds": long[1] * 60 / LONG_MINUTES,
+        "film_cpu_seconds_an_hour": usual[1] * 60 / SHORT_MINUTES,
+        "film_cpu_seconds_an_hour_key_frames_only": long[1] * 60 / LONG_MINUTES,
     }
 
 
@@ -49,7 +49,7 @@ def _encode(path: Path) -> None:
     ground = np.asarray(Image.open(pictures_folder() / "coffee.png").convert("RGB").resize(SIZE))
     person = np.asarray(Image.open(pictures_folder() / "astronaut.png").convert("RGB").resize((256, 256)))
     with av.open(path, "w") as file:
-        stream: Any = file.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "28"})
+        stream: Any = file.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "38"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         stream.codec_context.gop_size = RATE * KEY_SECONDS
         for n in range(PART_SECONDS * RATE):
@@ -81,7 +81,7 @@ def _repeated(part: Path, folder: Path, minutes: int) -> Path:
 
 
 def _in_process(film: Path, every_seconds: float) -> tuple[int, float, float]:
-    """Look at a film in a process of its own; give the stills, the seconds and the peak of memory in GiB."""
+    """Look at a film in a process of its own; give the stills, seconds of processor and peak memory in GiB."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_look, (film, every_seconds))
 
@@ -90,9 +90,9 @@ def _look(film: Path, every_seconds: float) -> tuple[int, float, float]:
     from detectors.look import Looker
 
     with Looker(every_seconds=every_seconds) as looker, film.open("rb") as file:
-        start = time.perf_counter()
+        start = time.process_time()
         watched = looker.look(file).watched
-        taken = time.perf_counter() - start
+        taken = time.process_time() - start
     if watched is None or watched.refusal or watched.longest_gap_ms > 1000 * every_seconds + 100:
         raise RuntimeError(f"watched {watched}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
