@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +21,7 @@ from detectors.decode import DecodeLimits, decode
 from detectors.encoder import SHIPPED, EncoderSpec, FaceEncoder
 from detectors.errors import Refusal, Refused
 from detectors.finder import FINDER_KEY, FaceFinder, shrink_for
+from detectors.further import Further
 from detectors.pyramid import Pyramid
 from detectors.quality import eye_distance
 from detectors.records import Frame
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 # Goes up when other stills of a video, or other members of an archive, are looked at.
-_VIDEO_KEY = "video-2 archives-2"
+_VIDEO_KEY = "video-2 archives-2 animations-2"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -106,8 +108,15 @@ class Looker:
             return self._watch(file, kind)
         if isinstance(kind, Chest):
             return self._look_into(file, kind)
-        picture = decode(file.read(), self._limits, shrink_for)
-        return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
+        return self._look_at(file.read())
+
+    def _look_at(self, data: bytes) -> Look:
+        picture = decode(data, self._limits, shrink_for)
+        if picture.stills == 1:
+            return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
+        further = Further(data, picture, self._limits, self._every_seconds)
+        seen = tuple(self._seen(chain(picture.frames, further.stills())))
+        return Look(picture.media_type, picture.taken_at, seen, further.watched)
 
     def _watch(self, file: BinaryIO, kind: Film) -> Look:
         video = Video(file, kind, self._limits, self._every_seconds)
@@ -140,7 +149,11 @@ class Looker:
                 if refusal := video.watched.refusal:
                     raise Refused(refusal)
             else:
-                yield from decode(content, self._limits, shrink_for).frames
+                picture = decode(content, self._limits, shrink_for)
+                further = Further(content, picture, self._limits, self._every_seconds)
+                yield from chain(picture.frames, further.stills())
+                if refusal := further.watched.refusal:
+                    raise Refused(refusal)
         except Refused as refused:
             if refused.reason not in (Refusal.UNSUPPORTED, Refusal.NOT_AN_IMAGE, Refusal.EMPTY):
                 unpacked.leave_out(refused.reason)
