@@ -19,7 +19,7 @@ from detectors.errors import Refusal, Refused, remedy_for
 from detectors.exif import taken_at, upright
 from detectors.pixels import to_rgb
 from detectors.raw import can_read_raw, develop
-from detectors.records import Frame, Picture
+from detectors.records import RGB, Frame, Picture
 from detectors.signatures import Barred, Chest, Film, Kind, recognise
 
 # What Pillow can be built without.
@@ -55,8 +55,8 @@ def decode(data: bytes, limits: DecodeLimits = DecodeLimits(), shrink: Shrink = 
     Args:
         data: the whole file.
         limits: see ``DecodeLimits``.
-        shrink: for a JPEG or camera raw, whose decoders can leave detail out and take less time then; ``Frame.full``
-            decodes all.
+        shrink: for a JPEG or camera raw, whose decoders can leave detail out and take less time then; ``Frame.sharper``
+            decodes it anew, larger.
 
     Returns:
         RGB stills, upright by EXIF. ``frame_ms`` counts from the start of an animation; the pages of a document
@@ -115,8 +115,12 @@ def _decode(data: bytes, kind: Kind, limits: DecodeLimits, shrink: Shrink) -> Pi
         when, count = taken_at(image), 1 if kind is Kind.PSD else getattr(image, "n_frames", 1)
         stills = tuple(_stills(image, kind, limits))
         if times > 1:
-            stills = (Frame(stills[0].image_rgb, 0, times, lambda: decode(data, limits).frames[0].image_rgb),)
+            stills = (Frame(stills[0].image_rgb, 0, times, lambda fewer: _only_still(data, limits, fewer)),)
         return Picture(stills, str(kind), when, max(count, len(stills)))
+
+
+def _only_still(data: bytes, limits: DecodeLimits, times: int) -> RGB:
+    return decode(data, limits, lambda width, height: times).frames[0].image_rgb
 
 
 def _drafted(image: ImageFile.ImageFile, shrink: Shrink) -> int:

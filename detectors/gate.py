@@ -37,7 +37,7 @@ FAR_ALONE = 1.8
 FAR_SURE = 0.5
 # Faces that only show when the picture is turned have to be surer.
 TURNED_EXTRA = 1.0
-# Two or more looks whose sum is below are not added to: none of the measured faces came back from there.
+# Looks whose sum is below are not added to: none of the measured faces came back from there.
 HOPELESS = 0.0
 # Log odds of a look that saw nothing there, and the widest any look may say (scores of 0.05 and 0.98).
 NOTHING_THERE, MOST_LOG_ODDS = -3.0, 3.9
@@ -114,6 +114,9 @@ class Gate:
 
     def _by_far_alone(self, pyramid: Pyramid, candidate: Sighting, extra: float) -> Looks | None:
         if not candidate.far or candidate.score < FAR_SURE:
+            return None
+        # Not worth decoding the picture in full for what a look at what is there does not know either.
+        if _total([self._again(self._far, pyramid, candidate.box, FAR_WIDTHS, sharp=False)]) < HOPELESS:
             return None
         looks = [self._again(self._far, pyramid, candidate.box, widths) for widths in (FAR_WIDTHS, FARTHER_WIDTHS)]
         return looks if _total(looks) >= FAR_ALONE + extra else None

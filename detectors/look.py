@@ -162,7 +162,7 @@ class Looker:
         wanted = self._encoder.spec
         eyes_px = wanted.template[1][0] - wanted.template[0][0]
         for frame in frames:
-            picture = Pyramid(frame.image_rgb, frame.shrink, frame.full)
+            picture = Pyramid(frame.image_rgb, frame.shrink, frame.sharper)
             faces = self._finder.find_in(picture)
             if faces:
                 smallest = min(eye_distance(face.keypoints_xy_px) for face in faces)

@@ -27,12 +27,13 @@ class Pyramid:
     Args:
         image_rgb: (H, W, 3) uint8: the picture, or the picture made smaller.
         shrink: how many times smaller, a power of two; both sides of the picture are multiples of it.
-        full: gives the picture itself; called once at most, when ``shrink`` is more than 1 and that is not enough.
+        sharper: gives the picture at least as sharp as so many times smaller, a power of two below ``shrink``; called
+            only when what there is shows too little.
     """
 
-    def __init__(self, image_rgb: RGB, shrink: int = 1, full: Callable[[], RGB] | None = None) -> None:
+    def __init__(self, image_rgb: RGB, shrink: int = 1, sharper: Callable[[int], RGB] | None = None) -> None:
         self.height, self.width = (length * shrink for length in image_rgb.shape[:2])
-        self._full = full if shrink > 1 else None
+        self._sharper = sharper
         self.shrink = shrink
         self._levels: dict[int, RGB] = {shrink: image_rgb}
         last = image_rgb
@@ -41,7 +42,7 @@ class Pyramid:
             self._levels[shrink] = last
 
     def sharp(self, length: float, wanted_px: float) -> tuple[RGB, int]:
-        """Give the sharpest size that is needed, decoding the full picture when what there is shows too little.
+        """Give the sharpest size there is, decoding a sharper one when it shows too little.
 
         Args:
             length: of something in the picture, in its pixels.
@@ -50,8 +51,10 @@ class Pyramid:
         Returns:
             The picture, (H, W, 3) uint8, and how many times smaller than the full one it is.
         """
-        if self._full is not None and length / self.shrink < wanted_px:
-            self._levels[1], self._full, self.shrink = self._full(), None, 1
+        if self._sharper is not None and self.shrink > 1 and length / self.shrink < wanted_px:
+            picture = self._sharper(min(_power_of_two(length / wanted_px), self.shrink // 2))
+            self.shrink = self.width // picture.shape[1]
+            self._levels[self.shrink] = picture
         return self._levels[self.shrink], self.shrink
 
     def cut(self, left: float, top: float, side: float, out_px: int) -> RGB:
@@ -82,13 +85,18 @@ class Pyramid:
             least_px: the longer side needs no more than that to begin with.
         """
         level, shrink = self._just_enough(max(self.height, self.width) / least_px if least_px else 1.0)
-        return Pyramid(_turned(level, quarters), shrink, lambda: _turned(self.sharp(1, 1)[0], quarters))
+        return Pyramid(_turned(level, quarters), shrink, lambda times: _turned(self.sharp(times, 1)[0], quarters))
 
     def _just_enough(self, pixels_each: float) -> tuple[RGB, int]:
         """Give the smallest level that has a pixel for every so many of the picture, or the sharpest there is."""
-        enough = 2 ** math.floor(math.log2(max(pixels_each, 1)))
+        enough = _power_of_two(pixels_each)
         shrink = max((each for each in self._levels if each <= enough), default=min(self._levels))
         return self._levels[shrink], shrink
+
+
+def _power_of_two(times: float) -> int:
+    """Give the largest power of two that is no more; at least 1."""
+    return int(2 ** math.floor(math.log2(max(times, 1))))
 
 
 def _halved(image_rgb: RGB) -> RGB:

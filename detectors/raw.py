@@ -62,10 +62,10 @@ def develop(
     if not half:
         return Picture((Frame(image_rgb),), media_type, taken_at)
 
-    def full() -> RGB:
-        return develop(data, media_type, check, lambda width, height: 1).frames[0].image_rgb
+    def sharper(times: int) -> RGB:
+        return develop(data, media_type, check, lambda width, height: times).frames[0].image_rgb
 
-    return Picture((Frame(image_rgb, 0, 2, full),), media_type, taken_at)
+    return Picture((Frame(image_rgb, 0, 2, sharper),), media_type, taken_at)
 
 
 def _developed(raw: Any, half: bool) -> RGB:

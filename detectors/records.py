@@ -19,9 +19,9 @@ class Frame:
 
     image_rgb: RGB
     frame_ms: int = 0
-    # How many times smaller than the stored picture, and what gives that.
+    # How many times smaller than the stored picture, and what gives it so many times smaller instead (1: as stored).
     shrink: int = 1
-    full: Callable[[], RGB] | None = None
+    sharper: Callable[[int], RGB] | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -59,9 +59,9 @@ def test_a_face_is_the_same_however_the_picture_was_decoded(
     assert abs(one.face.quality - other.face.quality) < 0.1
 
 
-@pytest.mark.parametrize(("face_px", "needed"), [(60, True), (500, False)])
-def test_only_a_small_face_has_the_picture_decoded_in_full(
-    looker: Looker, monkeypatch: pytest.MonkeyPatch, face_px: int, needed: bool
+@pytest.mark.parametrize(("face_px", "sizes_wanted"), [(700, [1000]), (300, [1000, 2000]), (100, [1000, 4000])])
+def test_a_picture_is_decoded_as_large_as_its_smallest_face_needs(
+    looker: Looker, monkeypatch: pytest.MonkeyPatch, face_px: int, sizes_wanted: list[int]
 ) -> None:
     sizes = []
 
@@ -73,12 +73,12 @@ def test_only_a_small_face_has_the_picture_decoded_in_full(
     monkeypatch.setattr(look, "decode", watched)
     monkeypatch.setattr("detectors.decode.decode", watched)
     looker.look(camera_jpeg(face_px))
-    assert sizes == ([2000, 4000] if needed else [2000])
+    assert sizes == sizes_wanted
 
 
-def test_what_the_smallest_windows_show_is_kept() -> None:
+def test_all_that_is_looked_over_is_decoded_at_first() -> None:
     shrunk = {size: shrink_for(*size) for size in ((640, 480), (1920, 1080), (4000, 3000), (8000, 6000), (4001, 3000))}
-    assert shrunk == {(640, 480): 1, (1920, 1080): 1, (4000, 3000): 2, (8000, 6000): 4, (4001, 3000): 1}
+    assert shrunk == {(640, 480): 1, (1920, 1080): 2, (4000, 3000): 4, (8000, 6000): 8, (4001, 3000): 1}
 
 
 def test_a_jpeg_cut_short_is_refused_at_any_size(looker: Looker) -> None:
@@ -95,9 +95,17 @@ def test_windows_lie_in_the_same_place_at_every_size() -> None:
         assert np.abs(Pyramid(small, 2).cut(left, top, side, 256) - whole).max() <= 6
 
 
-def test_the_full_picture_is_asked_for_once_and_only_where_the_small_one_shows_too_little() -> None:
+def test_a_sharper_picture_is_asked_for_only_where_there_is_too_little_and_no_sharper_than_needed() -> None:
     full = np.random.default_rng(3).integers(0, 255, (800, 1200, 3)).astype(np.uint8)
-    asked = []
-    picture = Pyramid(full[::2, ::2], 2, lambda: asked.append(1) or full)  # type: ignore[func-returns-value]
-    assert picture.sharp(200, 100)[1] == 2 and not asked
-    assert picture.sharp(200, 101)[1] == 1 and picture.sharp(2, 1000)[0] is full and asked == [1]
+    asked = list[int]()
+
+    def sharper(times: int) -> np.ndarray:
+        asked.append(times)
+        return full[::times, ::times]
+
+    picture = Pyramid(full[::8, ::8], 8, sharper)
+    assert picture.sharp(800, 100)[1] == 8 and not asked
+    assert picture.sharp(800, 101)[1] == 4 and picture.sharp(200, 50)[1] == 4
+    assert picture.sharp(200, 51)[1] == 2 and picture.sharp(2, 1000)[1] == 1 and picture.sharp(2, 1000)[1] == 1
+    assert asked == [4, 2, 1]
+    assert np.array_equal(picture.sharp(1, 1)[0], full)
