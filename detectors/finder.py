@@ -1,4 +1,4 @@
-"""Finds the faces in a picture: looked over at several scales, brought together, each face looked at twice."""
+"""Finds the faces in a picture: many windows at several scales, brought together, each face looked at twice."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from types import TracebackType
 
 import numpy as np
 
-from detectors import blazeface, boxes, gate, pyramid, quality, screen, tiles
+from detectors import blazeface, boxes, gate, pyramid, quality, tiles
 from detectors.blazeface import FAR_WINDOW_PX, Net, Sighting
 from detectors.gate import Confirmed, Gate
-from detectors.models import FINDER_FAR, FINDER_NEAR, FINDER_WIDE, model_hashes
+from detectors.models import FINDER_FAR, FINDER_NEAR, model_hashes
 from detectors.pyramid import Pyramid
 from detectors.records import RGB, Face
-from detectors.screen import WINDOW_PX, Screen
 from detectors.tiles import Window
 
 VERSION = 3
 """Counted up when the code changes what is found and no setting does."""
 
-# Score from which the near model's answer is worth a second look; with the far model's, which ``screen`` has, it keeps
-# 99.2 % of 820 measured faces and a third of what is none.
-NEAR_CANDIDATE = 0.4
+# Score from which a window's answer is worth a second look: together they keep 99.2 % of 820 measured faces and a
+# third of what is none.
+NEAR_CANDIDATE, FAR_CANDIDATE = 0.4, 0.15
 # Pictures narrower than this hold no face of 16 pixels, the smallest that the second looks confirm.
 SMALLEST_PICTURE_PX = 16
+FAR_MODEL_PX = FAR_WINDOW_PX // 2
 # A turned picture is first looked at whole: that needs no more pixels than these.
 TURNED_PX = 2 * FAR_WINDOW_PX
 
 
 def shrink_for(width: int, height: int) -> int:
-    """Say how many times smaller a picture may be decoded at first: all that is looked over is there then.
+    """Say how many times smaller a picture may be decoded at first: its smallest windows show the model all it sees.
 
     Args:
         width: of the picture, in pixels.
@@ -40,7 +40,7 @@ def shrink_for(width: int, height: int) -> int:
     Returns:
         1, 2, 4 or 8, of which both sides are multiples.
     """
-    each = tiles.finest(width, height) / WINDOW_PX
+    each = tiles.finest(width, height) / FAR_MODEL_PX
     return max(times for times in (1, 2, 4, 8) if times <= max(each, 1) and not width % times and not height % times)
 
 
@@ -48,12 +48,12 @@ def _key() -> str:
     """Hash the version, the model files on record and every setting of the finder's modules."""
     settings = [
         (module.__name__, name, value)
-        for module in (blazeface, boxes, gate, pyramid, quality, screen, tiles)
+        for module in (blazeface, boxes, gate, pyramid, quality, tiles)
         for name, value in sorted(vars(module).items())
         if name.isupper() and isinstance(value, int | float | tuple)
     ]
-    own = (VERSION, NEAR_CANDIDATE, SMALLEST_PICTURE_PX)
-    files = [model_hashes()[name] for name in (FINDER_NEAR, FINDER_FAR, FINDER_WIDE)]
+    own = (VERSION, NEAR_CANDIDATE, FAR_CANDIDATE, SMALLEST_PICTURE_PX)
+    files = [model_hashes()[name] for name in (FINDER_NEAR, FINDER_FAR)]
     return hashlib.blake2b(repr((own, files, settings)).encode(), digest_size=6).hexdigest()
 
 
@@ -79,7 +79,6 @@ class FaceFinder:
             self._far = Net(folder, far=True)
             opened.callback(self._far.close)
             self._gate = Gate(self._near, self._far)
-            self._screen = Screen(folder)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> FaceFinder:
@@ -121,7 +120,7 @@ class FaceFinder:
         return [face for face in faces if face is not None]
 
     def _upright(self, picture: Pyramid, *, extra: float = 0.0) -> list[Confirmed]:
-        return self._confirmed(picture, self._scan(picture, tiles.plan(picture.width, picture.height)), extra)
+        return self._look(picture, tiles.plan(picture.width, picture.height), extra)
 
     def _turned(self, picture: Pyramid) -> list[Confirmed]:
         """Try the quarter turns: the one that shows most is searched in full.
@@ -136,21 +135,22 @@ class FaceFinder:
 
     def _shown(self, turned: Pyramid) -> float:
         """Sum up the scores of the faces that a look at the whole shows."""
-        seen = self._scan(turned, tiles.coarse_plan(turned.width, turned.height))
-        return sum(face.score for face in self._confirmed(turned, seen, gate.TURNED_EXTRA))
+        windows = tiles.coarse_plan(turned.width, turned.height)
+        return sum(face.score for face in self._look(turned, windows, gate.TURNED_EXTRA))
 
-    def _confirmed(self, picture: Pyramid, seen: list[Sighting], extra: float) -> list[Confirmed]:
+    def _look(self, picture: Pyramid, windows: list[Window], extra: float) -> list[Confirmed]:
+        seen = [each for window in windows for each in self._scan(picture, window) if _centred_in(each, picture)]
         faces: list[Confirmed] = []
-        for members in boxes.group([each for each in seen if _centred_in(each, picture)]):
+        for members in boxes.group(seen):
             face = self._gate.confirm(picture, members[0], extra=extra)
             if face is not None and not any(boxes.is_same_face(face.box, other.box) for other in faces):
                 faces.append(face)
         return faces
 
-    def _scan(self, picture: Pyramid, windows: list[Window]) -> list[Sighting]:
-        seen = [each for w in windows if w.near for each in self._near.look(picture, w.left, w.top, w.side)]
-        near = [each for each in seen if each.score >= NEAR_CANDIDATE]
-        return near + self._screen.look(picture, [window for window in windows if window.far])
+    def _scan(self, picture: Pyramid, window: Window) -> list[Sighting]:
+        nets = ([self._near] if window.near else []) + ([self._far] if window.far else [])
+        seen = [each for net in nets for each in net.look(picture, window.left, window.top, window.side)]
+        return [each for each in seen if each.score >= (FAR_CANDIDATE if each.far else NEAR_CANDIDATE)]
 
 
 def _centred_in(sighting: Sighting, picture: Pyramid) -> bool:

@@ -37,7 +37,9 @@ FAR_ALONE = 1.8
 FAR_SURE = 0.5
 # Faces that only show when the picture is turned have to be surer.
 TURNED_EXTRA = 1.0
-# Looks whose sum is below are not added to: none of the measured faces came back from there.
+# What is asked for less of a candidate that is seen with fewer pixels than the models have, before it is seen with all.
+BLURRED = 1.5
+# Two or more looks whose sum is below are not added to: none of the measured faces came back from there.
 HOPELESS = 0.0
 # Log odds of a look that saw nothing there, and the widest any look may say (scores of 0.05 and 0.98).
 NOTHING_THERE, MOST_LOG_ODDS = -3.0, 3.9
@@ -79,6 +81,11 @@ class Gate:
         Returns:
             The face with its box and keypoints as the second looks saw them, or None.
         """
+        widest = float((candidate.box[2:] - candidate.box[:2]).max()) * min(FAR_WIDTHS, FAR_CLOSE_WIDTHS)
+        blurred = pyramid.could_be_sharper(widest, self._far.model_px)
+        # Not worth decoding the picture anew for what does not come near the thresholds in what is there.
+        if blurred and self._looks(pyramid, candidate, extra - BLURRED, sharp=False) is None:
+            return None
         looks = self._looks(pyramid, candidate, extra)
         if looks is None:
             return None
@@ -87,13 +94,13 @@ class Gate:
         closest = self._again(self._near, pyramid, box, NEAR_CLOSE_WIDTHS)
         return _confirmed(looks, closest)
 
-    def _looks(self, pyramid: Pyramid, candidate: Sighting, extra: float) -> Looks | None:
+    def _looks(self, pyramid: Pyramid, candidate: Sighting, extra: float, *, sharp: bool = True) -> Looks | None:
         """Gather looks until they are sure enough; None when they never are."""
         box = candidate.box
-        # Nine of ten candidates end here: not worth decoding the picture in full for, where it is not.
+        # Nine of ten candidates end here: not worth decoding the picture anew for.
         looks = [self._again(self._near, pyramid, box, NEAR_WIDTHS, sharp=False)]
         if _total(looks) < FIRST_LOOK:
-            return self._by_far_alone(pyramid, candidate, extra)
+            return self._by_far_alone(pyramid, candidate, extra, sharp=sharp)
         small = box[2] - box[0] < SMALL_PX
         for net, widths, enough in (
             (self._far, FAR_WIDTHS, TWO_LOOKS),
@@ -104,7 +111,7 @@ class Gate:
                 else ((self._far, FAR_CLOSE_WIDTHS, FOUR_LOOKS), (self._near, NEAR_CLOSE_WIDTHS, FIVE_LOOKS))
             ),
         ):
-            looks.append(self._again(net, pyramid, box, widths))
+            looks.append(self._again(net, pyramid, box, widths, sharp=sharp))
             if _total(looks) >= enough + extra:
                 return looks
             # So far off that no other look could make up for it.
@@ -112,13 +119,11 @@ class Gate:
                 return None
         return None
 
-    def _by_far_alone(self, pyramid: Pyramid, candidate: Sighting, extra: float) -> Looks | None:
+    def _by_far_alone(self, pyramid: Pyramid, candidate: Sighting, extra: float, *, sharp: bool) -> Looks | None:
         if not candidate.far or candidate.score < FAR_SURE:
             return None
-        # Not worth decoding the picture in full for what a look at what is there does not know either.
-        if _total([self._again(self._far, pyramid, candidate.box, FAR_WIDTHS, sharp=False)]) < HOPELESS:
-            return None
-        looks = [self._again(self._far, pyramid, candidate.box, widths) for widths in (FAR_WIDTHS, FARTHER_WIDTHS)]
+        box, widths = candidate.box, (FAR_WIDTHS, FARTHER_WIDTHS)
+        looks = [self._again(self._far, pyramid, box, each, sharp=sharp) for each in widths]
         return looks if _total(looks) >= FAR_ALONE + extra else None
 
     def _again(self, net: Net, pyramid: Pyramid, box: Box, widths: float, *, sharp: bool = True) -> Sighting | None:

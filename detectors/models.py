@@ -8,13 +8,11 @@ from pathlib import Path
 from detectors.dlib_weights import to_onnx
 from detectors.errors import ModelCorrupt, ModelMissing
 from detectors.packages import Archive, FileState, PackagedFile, Say, file_sha256, install_files, state_of
-from detectors.tflite_onnx import to_onnx as rebuilt_finder
 
 ModelFile = PackagedFile
 
 FINDER_NEAR = "face-finder-near"
 FINDER_FAR = "face-finder-far"
-FINDER_WIDE = "face-finder-wide"
 ENCODER = "face-encoder"
 
 # Newer MediaPipe wheels carry no model files. Hashes taken on 2026-11-23 from the archives that pip serves.
@@ -49,17 +47,6 @@ MODELS: tuple[ModelFile, ...] = (
         path="mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
         licence="Apache-2.0",
         purpose="finds small and far faces (BlazeFace, full range)",
-    ),
-    ModelFile(
-        name=FINDER_WIDE,
-        file="face_detection_full_range.onnx",
-        sha256="90a0daf6730b0a0d3d2b1f67e2b59732817a08d3ad6b793b121c8d51c2b0e335",
-        archive=_MEDIAPIPE,
-        path="mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
-        licence="Apache-2.0",
-        purpose="looks over whole pictures of any size (the same network as face-finder-far, rebuilt as ONNX)",
-        raw_sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
-        convert=rebuilt_finder,
     ),
     ModelFile(
         name=ENCODER,

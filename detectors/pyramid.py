@@ -51,11 +51,15 @@ class Pyramid:
         Returns:
             The picture, (H, W, 3) uint8, and how many times smaller than the full one it is.
         """
-        if self._sharper is not None and self.shrink > 1 and length / self.shrink < wanted_px:
+        if self.could_be_sharper(length, wanted_px) and self._sharper is not None:
             picture = self._sharper(min(_power_of_two(length / wanted_px), self.shrink // 2))
             self.shrink = self.width // picture.shape[1]
             self._levels[self.shrink] = picture
         return self._levels[self.shrink], self.shrink
+
+    def could_be_sharper(self, length: float, wanted_px: float) -> bool:
+        """Say whether ``sharp`` would decode the picture anew."""
+        return self._sharper is not None and self.shrink > 1 and length / self.shrink < wanted_px
 
     def cut(self, left: float, top: float, side: float, out_px: int) -> RGB:
         """Cut a square and bring it to ``out_px`` pixels.

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detectors import boxes, finder, gate, pyramid, tiles
-from detectors.blazeface import Net
 from detectors.errors import ModelMissing
 from detectors.finder import FINDER_KEY, FaceFinder
 from detectors.models import models_folder
@@ -23,8 +22,6 @@ from detectors.pictures import pictures_folder
 from detectors.pyramid import Pyramid
 from detectors.quality import quality_of
 from detectors.records import RGB, Face
-from detectors.screen import Screen
-from detectors.tiles import Window
 
 WIDTH, HEIGHT = 1920, 1080
 # Read off the astronaut's 512x512 photograph by eye: hairline to chin, cheek to cheek, and the points in the face.
@@ -306,20 +303,6 @@ class TestQuality:
         assert quality_of(astronaut, points) == 0
 
 
-def test_the_rebuilt_model_says_of_windows_what_mediapipe_says_of_them(astronaut: RGB) -> None:
-    scene = Pyramid(texture(8))
-    paste(scene._levels[1], astronaut, 90, (700, 500))
-    windows = [Window(600 - 40 * n, 400 - 30 * n, 300 + 60 * n, near=False, far=True) for n in range(6)]
-    far = Net(models_folder(), far=True)
-    for window in windows:
-        ours = max(Screen().look(scene, [window]), key=lambda each: each.score)
-        theirs = max(far.look(scene, window.left, window.top, window.side), key=lambda each: each.score)
-        assert ours.score == pytest.approx(theirs.score, abs=0.15)
-        assert boxes.overlap(ours.box, theirs.box) > 0.8
-        assert np.abs(ours.keypoints - theirs.keypoints).max() < 10
-    assert len(Screen().look(scene, windows)) >= len(windows)
-
-
 class TestWindows:
     @pytest.mark.parametrize("size", [(1920, 1080), (1080, 1920), (640, 480), (500, 375), (4000, 3000), (6000, 800)])
     def test_every_small_face_lies_whole_in_a_window_of_the_finest_grid(self, size: tuple[int, int]) -> None:
@@ -369,12 +352,7 @@ class TestWindows:
 
 def test_the_key_changes_with_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {FINDER_KEY}
-    for module, name in (
-        (gate, "FIRST_LOOK"),
-        (tiles, "FINEST_PX"),
-        (boxes, "SAME_OVERLAP"),
-        (finder, "VERSION"),
-    ):
+    for module, name in ((gate, "FIRST_LOOK"), (tiles, "FINEST_PX"), (boxes, "SAME_OVERLAP"), (finder, "VERSION")):
         monkeypatch.setattr(module, name, getattr(module, name) + 1)
         keys.add(finder._key())
     assert len(keys) == 5

@@ -14,7 +14,6 @@ from detectors.models import (
     ENCODER,
     FINDER_FAR,
     FINDER_NEAR,
-    FINDER_WIDE,
     MODELS,
     install,
     model_hashes,
@@ -49,7 +48,6 @@ def test_installed_models_are_verified(folder: Path) -> None:
     assert [(model.name, state) for model, state in verify(folder)] == [
         (FINDER_NEAR, FileState.OK),
         (FINDER_FAR, FileState.OK),
-        (FINDER_WIDE, FileState.OK),
         (ENCODER, FileState.OK),
     ]
     assert model_path(ENCODER, folder) == folder / "dlib_resnet_v1.onnx"
