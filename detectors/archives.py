@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import tarfile
 import zipfile
@@ -19,6 +20,9 @@ MEMBER_BYTES = 64 * 2**20
 WHOLE_BYTES = 2 * 2**30
 MEMBERS = 20_000
 """What is taken out of one archive; what goes beyond is left out, and said."""
+
+DIRECTORY_BYTES = 32 * 2**20
+"""A ZIP archive's list of members is read whole before the first; of a longer one (300,000 and more) none is."""
 
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
             NotImplementedError, RuntimeError, IndexError)  # fmt: skip
@@ -58,10 +62,7 @@ def members(archive: BinaryIO, kind: Chest, unpacked: Unpacked) -> Iterator[byte
 
 
 def _zip(file: BinaryIO, unpacked: Unpacked) -> Iterator[bytes]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except _DAMAGED:
-        raise Refused(Refusal.TRUNCATED, "ZIP archive that is damaged or whose end is missing") from None
+    archive = _opened(file)
     with archive:
         for entry in archive.infolist():
             if entry.is_dir():
@@ -81,6 +82,28 @@ def _zip(file: BinaryIO, unpacked: Unpacked) -> Iterator[bytes]:
                     unpacked.leave_out(Refusal.TOO_LARGE)
                 else:
                     yield content
+
+
+def _opened(file: BinaryIO) -> zipfile.ZipFile:
+    if _directory_bytes(file) > DIRECTORY_BYTES:
+        raise Refused(Refusal.TOO_LARGE, "ZIP archive with more members than are looked at")
+    try:
+        return zipfile.ZipFile(file)
+    except _DAMAGED:
+        raise Refused(Refusal.TRUNCATED, "ZIP archive that is damaged or whose end is missing") from None
+
+
+def _directory_bytes(file: BinaryIO) -> int:
+    """Read how long a ZIP's list of members says it is (APPNOTE.TXT 4.3.14 and 4.3.16); 0 where that is not found."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2**16 - 128))
+    end = file.read()
+    at = end.rfind(b"PK\x05\x06")
+    short = int.from_bytes(end[at + 12 : at + 16], "little") if at >= 0 else 0
+    if short < 2**32 - 1:
+        return short
+    at = end.rfind(b"PK\x06\x06")
+    return int.from_bytes(end[at + 40 : at + 48], "little") if at >= 0 else 0
 
 
 def _tar(file: BinaryIO, unpacked: Unpacked) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -168,7 +168,7 @@ def faces(
     out.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(found.table(unsafe_include_vectors=unsafe_include_vectors), out, compression="zstd")
     click.echo(f"{len(found.rows)} faces in {found.ended['scanned']} pictures: {out}", err=True)
-    _say_refused({k: n for k, n in found.ended.items() if k != "scanned"})
+    _say_refused(found.refused, found.partly)
 
 
 @cli.command()
@@ -482,10 +482,11 @@ def _in_words(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _say_refused(refused: dict[str, int]) -> None:
-    if refused:
-        listed = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(refused.items()))
-        click.echo(f"not looked at: {listed}", err=True)
+def _say_refused(refused: Mapping[str, int], partly: Mapping[str, int]) -> None:
+    for what, reasons in (("not looked at", refused), ("looked at in part only", partly)):
+        if reasons:
+            listed = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(reasons.items()))
+            click.echo(f"{what}: {listed}", err=True)
     _say_remedies(refused)
 
 

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +16,7 @@ from detectors.archives import Unpacked, members
 from detectors.errors import Refusal, Refused
 from detectors.look import Looker
 from detectors.signatures import Chest, recognise
+from tests.films import film
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +108,23 @@ def test_a_tar_that_breaks_off_keeps_what_came_before(face: bytes) -> None:
     data, unpacked = tarred(**{"a.jpg": face, "b.jpg": face}), Unpacked()
     assert len(list(members(io.BytesIO(data[: len(face) + 2048 + 600]), Chest.TAR, unpacked))) == 1
     assert unpacked.refusal is Refusal.TRUNCATED
+
+
+def test_a_list_of_members_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "DIRECTORY_BYTES", 1_000)
+    few, many = (zipped(**{f"{n}.jpg": b"x" for n in range(count)}) for count in (10, 40))
+    assert len(list(members(io.BytesIO(few), Chest.ZIP, Unpacked()))) == 10
+    with pytest.raises(Refused) as caught:
+        list(members(io.BytesIO(many), Chest.ZIP, Unpacked()))
+    assert caught.value.reason is Refusal.TOO_LARGE
+
+
+def test_a_video_in_an_archive_is_looked_at_and_an_archive_in_an_archive_is_said(face: bytes) -> None:
+    image = np.asarray(Image.open(io.BytesIO(face)).resize((256, 256)))
+    data = zipped(**{"a.mp4": film([image] * 20), "inner.zip": zipped(**{"b.jpg": face}), "c.jpg": face})
+    with Looker() as looker:
+        look = looker.look(data)
+    assert look.watched is not None
+    assert look.watched.refusal is Refusal.NESTED
+    assert [seen.frame_ms for seen in look.faces] == list(range(look.watched.stills))
+    assert look.watched.stills in (3, 4)

@@ -18,6 +18,7 @@ from PIL import Image
 from detectors.encoder import ENCODER_KEY
 from plugins.encoder_settings import read_encoder
 from tests.encoders import random_features, write_encoder, write_settings
+from tests.films import film
 from tests.organisation import Organisation, jpeg
 
 COMMAND = str(Path(sys.executable).parent / "facewarden")
@@ -306,3 +307,19 @@ def test_help_starts_fast_because_it_loads_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     for heavy in ("pandas", "numpy", "mediapipe", "onnxruntime", "great_expectations", "airflow", "sqlalchemy"):
         assert f"'{heavy}'" not in loaded
+
+
+def test_of_videos_it_is_said_how_much_was_looked_at_and_what_was_not(pictures: Path, tmp_path: Path) -> None:
+    face = np.asarray(Image.open(pictures / "astronaut.png").convert("RGB").resize((256, 256)))
+    whole = film([face] * 40, "matroska")
+    (tmp_path / "whole.mkv").write_bytes(whole)
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    done = call("count", tmp_path, "--format", "json")
+    said = json.loads(done.stdout)
+    assert said["videos"]["count"] == said["images"] == 2
+    assert 5 <= said["videos"]["stills"] == said["faces"] <= 8
+    assert said["videos"]["longest_gap_ms"] >= 1_000
+    assert (said["partly_looked_at"], said["not_looked_at"]) == ({"truncated": 1}, {})
+    assert (said["people"]["low"], said["people"]["best"]) == (1, 1)
+    done = call("faces", tmp_path, "--out", tmp_path / "f.parquet")
+    assert "looked at in part only: 1 truncated" in done.stderr

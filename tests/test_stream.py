@@ -21,7 +21,7 @@ from plugins.stores import objects, stream
 from plugins.stores.objects import ObjectStore
 from plugins.stores.records import StoredObject, StoreProblem
 from plugins.stores.stream import Pieces
-from tests.test_video import film
+from tests.films import film
 
 Put = Callable[[str, bytes], StoredObject]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from detectors.pictures import pictures_folder
 from detectors.stillness import blocks_of_jpeg, is_same
 
 TRIALS = 4_000
-EMPTY = 100
+EMPTY, GRAINS = 99, 8
 SIZE = (640, 360)
 CAMERA = (1920, 1080)
 SCENES = ("coffee.png", "rocket.jpg", "chelsea.png")
@@ -122,12 +123,20 @@ def _pasted(
 def _shot(scene: Pixels, noise: float, quality: int, rng: np.random.Generator) -> bytes:
     """Take a picture of a scene: noise of the sensor, more in brightness than in colour, and JPEG."""
     height, width = scene.shape[:2]
-    gray = rng.standard_normal((height, width, 1), np.float32) * np.float32(noise)
-    colour = rng.standard_normal((height, width, 3), np.float32) * np.float32(noise / 2)
+    grain = _grains(height, width)[rng.integers(GRAINS)]
+    shifted = np.roll(grain, tuple(rng.integers(0, (height, width))), (0, 1))[:: rng.choice((-1, 1))]
     out = io.BytesIO()
-    pixels = np.clip(scene + gray + colour, 0, 255).astype(np.uint8)
+    pixels = np.clip(scene + np.float32(noise) * shifted, 0, 255).astype(np.uint8)
     Image.fromarray(pixels).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+@lru_cache(maxsize=2)
+def _grains(height: int, width: int) -> list[Pixels]:
+    """Make some fields of noise, which are shifted and turned for each picture."""
+    rng = np.random.default_rng(3)
+    gray = [rng.standard_normal((height, width, 1), np.float32) for _ in range(GRAINS)]
+    return [each + rng.standard_normal((height, width, 3), np.float32) / 2 for each in gray]
 
 
 def _is_there(box: NDArray[np.float32], place: tuple[int, int, int]) -> bool:
