@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import pytest
 from plugins.settings import StoreSettings
 from plugins.stores.objects import ObjectStore, captured_from_name, subject_from_uri
 from plugins.stores.records import StoredObject, StoreProblem
+from tests.buckets import BUCKET, SECRET
 
-pytest_plugins = ("tests.databases",)
+pytest_plugins = ("tests.databases", "tests.s3")
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FILES = {
@@ -30,40 +31,12 @@ FILES = {
     "empty.jpg": b"",
     "notes.txt": b"text",
 }
-BUCKET = "facewarden-test"
-SECRET = "pl4nted-s3cret"
 NOWHERE = {
     "key": "clerk",
     "secret": SECRET,
     "endpoint_url": "http://127.0.0.1:1",
     "config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 1},
 }
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3(s3_server: str) -> Iterator[Any]:
-    import boto3
-
-    names = {"aws_access_key_id": "clerk", "aws_secret_access_key": SECRET, "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=s3_server, **names)
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
-        for item in page.get("Contents", ()):
-            client.delete_object(Bucket=BUCKET, Key=item["Key"])
-    client.delete_bucket(Bucket=BUCKET)
 
 
 Put = Callable[[str, bytes], None]
