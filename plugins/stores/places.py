@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from plugins.stores.credentials import storage
 from plugins.stores.records import StoreProblem
+from plugins.stores.s3_times import read_times_quickly
 from plugins.stores.sftp import open_sftp
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def _opened(url: str, options: dict[str, Any], name: str, base: Path) -> tuple[A
 
     # Nothing may come from a listing that an earlier night left in this process.
     fs, root = fsspec.core.url_to_fs(url, **options, skip_instance_cache=True, use_listings_cache=False)
-    if not root.strip("/") and protocol_of(fs) == "s3":
-        raise StoreProblem(name, "url names no bucket; write s3://bucket/folder")
+    if protocol_of(fs) == "s3":
+        if not root.strip("/"):
+            raise StoreProblem(name, "url names no bucket; write s3://bucket/folder")
+        read_times_quickly(fs)
     return fs, root
 
 

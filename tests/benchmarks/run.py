@@ -25,6 +25,7 @@ NAMES = (
     "matching",
     "discover",
     "tables",
+    "listing",
     "consents",
     "judge",
 )
