@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import fsspec
@@ -20,7 +21,10 @@ from plugins.stores.objects import ObjectStore, captured_from_name, subject_from
 from plugins.stores.records import StoredObject, StoreProblem
 from tests.buckets import BUCKET, SECRET
 
-pytest_plugins = ("tests.databases", "tests.s3")
+if TYPE_CHECKING:
+    from tests.servers import Sftp
+
+pytest_plugins = ("tests.databases", "tests.s3", "tests.servers")
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FILES = {
@@ -52,8 +56,15 @@ class Place:
             put(name, data)
 
 
-@pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.backend)])
+SERVERS = [pytest.param(name, marks=pytest.mark.backend) for name in ("s3", "gcs", "azure", "sftp")]
+
+
+@pytest.fixture(params=["folder", "memory", *SERVERS])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param in {"gcs", "azure"}:
+        return cloud_place(request)
+    if request.param == "sftp":
+        return sftp_place(request)
     if request.param == "folder":
         root = tmp_path / "store"
 
@@ -78,6 +89,40 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         lambda name, data: client.put_object(Bucket=BUCKET, Key=f"pictures/{name}", Body=data),
         lambda name: client.delete_object(Bucket=BUCKET, Key=f"pictures/{name}"),
     )
+
+
+def cloud_place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "gcs":
+        from gcsfs.core import GCSFileSystem
+
+        options = {"endpoint_url": request.getfixturevalue("gcs_server"), "token": "anon", "project": "test"}
+        url, fs = "gs://cloud", GCSFileSystem(**options)
+    else:
+        from adlfs import AzureBlobFileSystem
+
+        options = {"connection_string": request.getfixturevalue("azure_server")}
+        url, fs = "abfs://cloud", AzureBlobFileSystem(**options)
+        if not fs.exists("cloud"):
+            fs.mkdir("cloud")
+    request.addfinalizer(lambda: fs.rm(fs.find("cloud")))
+    return Place(
+        f"{url}/pictures",
+        options,
+        lambda name, data: fs.pipe_file(f"cloud/pictures/{name}", data),
+        lambda name: fs.rm_file(f"cloud/pictures/{name}"),
+    )
+
+
+def sftp_place(request: pytest.FixtureRequest) -> Place:
+    server: Sftp = request.getfixturevalue("sftp_server")
+    root = server.root / "pictures"
+    request.addfinalizer(lambda: shutil.rmtree(root))
+
+    def put(name: str, data: bytes) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+    return Place(server.url("/pictures"), server.options(), put, lambda name: (root / name).unlink())
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
 import time
@@ -16,6 +15,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from plugins.stores.capture import captured_from_name, subject_from_uri
 from plugins.stores.choosing import Chooser
+from plugins.stores.clouds import walk_azure, walk_google
 from plugins.stores.faults import listing_problem, reading_problem
 from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
 from plugins.stores.folders import look_at_file, read_file, walk_folder
@@ -35,6 +35,7 @@ __all__ = ["ObjectStore", "captured_from_name", "subject_from_uri"]
 
 # Paths with bytes or characters that cannot be printed are written percent-encoded behind this mark.
 _QUOTED = "quoted:"
+_WALKS = {"s3": walk_bucket, "gs": walk_google, "abfs": walk_azure}
 
 
 class ObjectStore:
@@ -158,8 +159,7 @@ class ObjectStore:
             inventory = Inventory(self._address(given.manifest), self._settings.name, self._fetch, self._names)
             self.listed_at = inventory.made_at
             return inventory.walk(root, datetime.now(UTC), given.max_age_days)
-        walk = walk_bucket if protocol_of(fs) == "s3" else walk_any
-        return walk(fs, root, self._pace.request)
+        return _WALKS.get(protocol_of(fs), walk_any)(fs, root, self._pace.request)
 
     def _address(self, address: str) -> str:
         """Make an address of the settings into a path of the store's file system."""
@@ -274,9 +274,10 @@ class ObjectStore:
             return read_file(path, limit, self._home)
         try:
             return bytes(fs.cat_file(path, start=0, end=limit))
-        except OSError as error:
-            if error.errno == errno.EINVAL and fs.info(path)["size"] == 0:
-                return b""  # S3 refuses any range of an empty object
+        except Exception:
+            # S3 and others refuse any range of an empty object, each in its own words.
+            if fs.info(path)["size"] == 0:
+                return b""
             raise
 
     def _problem(self, error: Exception) -> StoreProblem:

@@ -38,6 +38,8 @@ def open_place(settings: StoreSettings, base: Path) -> tuple[Any, str]:
 def _opened(url: str, options: dict[str, Any], name: str, base: Path) -> tuple[Any, str]:
     if urlsplit(url).scheme in {"sftp", "ssh"}:
         return open_sftp(url, options, name, base)
+    if urlsplit(url).scheme in {"gs", "gcs"}:
+        return _google(url, options)
     import fsspec
 
     # Nothing may come from a listing that an earlier night left in this process.
@@ -47,6 +49,15 @@ def _opened(url: str, options: dict[str, Any], name: str, base: Path) -> tuple[A
             raise StoreProblem(name, "url names no bucket; write s3://bucket/folder")
         read_times_quickly(fs)
     return fs, root
+
+
+def _google(url: str, options: dict[str, Any]) -> tuple[Any, str]:
+    # Not the class that gcsfs gives by default: it asks a second service for the kind of each bucket, for which a
+    # reader of objects needs further rights.
+    from gcsfs.core import GCSFileSystem
+
+    fs = GCSFileSystem(**options, skip_instance_cache=True, use_listings_cache=False)
+    return fs, str(fs._strip_protocol(url))
 
 
 def _missing(url: str) -> str:
