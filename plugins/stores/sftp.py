@@ -93,6 +93,6 @@ def _add_key(client: Any, host: str, port: int, text: str, name: str) -> None:
     kind, _, rest = text.strip().partition(" ")
     try:
         key = paramiko.PKey.from_type_string(kind, base64.b64decode(rest.split(" ")[0], validate=True))
-    except (binascii.Error, paramiko.SSHException, ValueError):
+    except (binascii.Error, paramiko.SSHException, paramiko.UnknownKeyType, ValueError):
         raise StoreProblem(name, "`host_key` is no key; write it like `ssh-ed25519 AAAA...`") from None
     client.get_host_keys().add(host if port == 22 else f"[{host}]:{port}", kind, key)
