@@ -119,11 +119,12 @@ def look_at_file(path: str) -> Found:
     return Found(path, state.st_size, f"{state.st_size}-{state.st_mtime_ns}", changed)
 
 
-def read_file(path: str, limit: int, home: str | None = None) -> bytes:
-    """Read a regular file. What became a pipe since the listing neither blocks nor is read.
+def read_file(path: str, start: int, limit: int, home: str | None = None) -> bytes:
+    """Read a regular file, from a place on. What became a pipe since the listing neither blocks nor is read.
 
     Args:
         path: of the file.
+        start: place of the first byte.
         limit: bytes at most.
         home: the file must lie in this folder, its links resolved; None for anywhere.
 
@@ -136,4 +137,5 @@ def read_file(path: str, limit: int, home: str | None = None) -> bytes:
             raise IsADirectoryError(errno.EISDIR, "not a regular file")
         if home is not None and not is_inside(path, home):
             raise IsADirectoryError(errno.EISDIR, "a link that leads out")
+        file.seek(start)
         return file.read(limit)

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import os
 import posixpath
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote_to_bytes
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from detectors.signatures import HEAD_BYTES
+from plugins.stores.addresses import spelt, unspelt
 from plugins.stores.capture import captured_from_name, subject_from_uri
 from plugins.stores.choosing import Chooser
 from plugins.stores.clouds import walk_azure, walk_google
 from plugins.stores.faults import listing_problem, reading_problem
 from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
-from plugins.stores.folders import look_at_file, read_file, walk_folder
+from plugins.stores.folders import look_at_file, walk_folder
 from plugins.stores.inventory import Inventory
 from plugins.stores.listing import Found, of_listed, walk_any, walk_bucket
 from plugins.stores.moves import Moves
 from plugins.stores.pace import Pace
 from plugins.stores.places import open_place, protocol_of
+from plugins.stores.reading import Reader
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.retry import attempt
+from plugins.stores.stream import STREAM_BYTES, Pieces, is_streamed
 
 if TYPE_CHECKING:
     from plugins.keys import Keyring
@@ -33,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectStore", "captured_from_name", "subject_from_uri"]
 
-# Paths with bytes or characters that cannot be printed are written percent-encoded behind this mark.
-_QUOTED = "quoted:"
 _WALKS = {"s3": walk_bucket, "gs": walk_google, "abfs": walk_azure}
 
 
@@ -99,11 +101,24 @@ class ObjectStore:
             StoreProblem: ``vanished``, ``too_large`` (over ``max_bytes``), ``not_a_file``, or ``unreadable`` after
                 three tries.
         """
-        path = self._path(obj.uri)
-        data = attempt(lambda: self._read_path(path, max_bytes + 1), self._problem, self._pause)
+        data = self._reader.whole(self._path(obj.uri), max_bytes + 1)
         if len(data) > max_bytes:
             raise StoreProblem(self._settings.name, f"an object is larger than {max_bytes} bytes", kind="too_large")
         return data
+
+    def open(self, obj: StoredObject) -> BinaryIO:
+        """Open one object: a large film or archive to be read piece by piece, anything else read whole already.
+
+        Raises:
+            StoreProblem: as ``read`` does; reading a piece may raise it too, ``changed`` when less is there than was
+                listed.
+        """
+        if obj.size_bytes > STREAM_BYTES:
+            file = Pieces(partial(self._reader.piece, self._path(obj.uri)), obj.size_bytes)
+            if is_streamed(file.read(HEAD_BYTES)):
+                file.seek(0)
+                return cast(BinaryIO, file)
+        return io.BytesIO(self.read(obj))
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Read the file beside a picture that says whose it is; one that does not say so leaves it filed under nobody.
@@ -114,9 +129,7 @@ class ObjectStore:
         sidecar = self._settings.subject_sidecar
         if not obj.sidecar or not sidecar or not self._keyring:
             return obj
-        path = self._path(obj.sidecar)
-        data = attempt(lambda: self._read_path(path, SIDECAR_BYTES + 1), self._problem, self._pause)
-        person = person_in(data, sidecar.field)
+        person = person_in(self._reader.whole(self._path(obj.sidecar), SIDECAR_BYTES + 1), sidecar.field)
         return replace(obj, subject_ref=self._ref(person))
 
     def locate(self, path: str, *, anywhere: bool = False) -> StoredObject:
@@ -133,7 +146,8 @@ class ObjectStore:
         whole = posixpath.normpath(posixpath.join(root, path))
         if not anywhere and not _is_below(whole, root):
             return self._object(Found(whole, skip="outside"))
-        return attempt(lambda: self._object(_find_one(fs, whole)), self._problem, self._pause)
+        problem = partial(reading_problem, self._settings.name)
+        return attempt(lambda: self._object(_find_one(fs, whole)), problem, self._pause)
 
     def holds(self, uri: str) -> bool:
         """Say whether an address lies below the root."""
@@ -147,16 +161,17 @@ class ObjectStore:
         return open_place(self._settings, self._base)
 
     @cached_property
-    def _home(self) -> str | None:
-        """The folder that links may not lead out of, where the settings do not let them."""
-        return None if self._settings.links == "follow" else os.path.realpath(self._place[1])
+    def _reader(self) -> Reader:
+        fs, root = self._place
+        home = os.path.realpath(root) if fs is None and self._settings.links != "follow" else None
+        return Reader(self._settings.name, fs, home, self._pace, self._pause)
 
     def _walk(self) -> Iterator[Found]:
         fs, root = self._place
         if fs is None:
             return walk_folder(root, self._settings.links, self._pace.request)
         if given := self._settings.inventory:
-            inventory = Inventory(self._address(given.manifest), self._settings.name, self._fetch, self._names)
+            inventory = Inventory(self._address(given.manifest), self._settings.name, self._reader.said, self._names)
             self.listed_at = inventory.made_at
             return inventory.walk(root, datetime.now(UTC), given.max_age_days)
         return _WALKS.get(protocol_of(fs), walk_any)(fs, root, self._pace.request)
@@ -167,16 +182,6 @@ class ObjectStore:
         if fs is None:
             return str((self._base / Path(address.removeprefix("file://")).expanduser()).absolute())
         return str(fs._strip_protocol(address))
-
-    def _fetch(self, path: str) -> bytes:
-        """Read a file that says something of the store."""
-
-        def problem(error: Exception) -> StoreProblem:
-            if isinstance(error, FileNotFoundError | PermissionError):
-                return StoreProblem(self._settings.name, "a file of the inventory is not there, or may not be read")
-            return self._problem(error)
-
-        return attempt(lambda: self._read_path(path, MAX_BYTES), problem, self._pause)
 
     def _names(self, folder: str) -> Sequence[str]:
         self._pace.request()
@@ -250,38 +255,11 @@ class ObjectStore:
 
     def _uri(self, path: str) -> str:
         fs = self._place[0]
-        plain = path if fs is None else f"{protocol_of(fs)}://{path}"
-        if plain.isprintable() and not plain.startswith(_QUOTED):
-            return plain
-        return _QUOTED + quote(os.fsencode(plain), safe="/:")
+        return spelt(path if fs is None else f"{protocol_of(fs)}://{path}")
 
     def _path(self, uri: str) -> str:
-        plain = os.fsdecode(unquote_to_bytes(uri.removeprefix(_QUOTED))) if uri.startswith(_QUOTED) else uri
         fs = self._place[0]
-        return plain if fs is None else plain.removeprefix(f"{protocol_of(fs)}://")
-
-    # -- reading -------------------------------------------------------------------------------------------------------
-
-    def _read_path(self, path: str, limit: int) -> bytes:
-        self._pace.request()
-        data = self._read_unpaced(path, limit)
-        self._pace.took(len(data))
-        return data
-
-    def _read_unpaced(self, path: str, limit: int) -> bytes:
-        fs = self._place[0]
-        if fs is None:
-            return read_file(path, limit, self._home)
-        try:
-            return bytes(fs.cat_file(path, start=0, end=limit))
-        except Exception:
-            # S3 and others refuse any range of an empty object, each in its own words.
-            if fs.info(path)["size"] == 0:
-                return b""
-            raise
-
-    def _problem(self, error: Exception) -> StoreProblem:
-        return reading_problem(self._settings.name, error)
+        return unspelt(uri) if fs is None else unspelt(uri).removeprefix(f"{protocol_of(fs)}://")
 
 
 def _find_one(fs: Any, path: str) -> Found:
