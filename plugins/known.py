@@ -116,12 +116,14 @@ class KnownObjects:
     @cached_property
     def _by_content(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The contents that a look at would say the same of again, sorted, and the places of their objects."""
-        lasting = np.flatnonzero(np.isin(self._rows["status"], _LASTING) & ~self._rows["is_open"])
+        rows = self._rows
+        lasting = np.flatnonzero(np.isin(rows["status"], _LASTING) & ~rows["is_open"] & ~rows["is_fresh"])
         order = lasting[np.argsort(self._rows["content"][lasting], kind="stable")]
         return np.ascontiguousarray(self._rows["content"][order]), order
 
     def _is_lasting(self, at: int) -> bool:
-        return bool(self._rows["status"][at] in _LASTING and not self._rows["is_open"][at])
+        row = self._rows[at]
+        return bool(row["status"] in _LASTING and not row["is_open"] and not row["is_fresh"])
 
     def was_found(self, at: int) -> bool:
         """Say whether the object at this place is there still."""

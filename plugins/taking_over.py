@@ -15,7 +15,7 @@ import pandas as pd
 
 from expectations.columns import FACES, OBJECTS
 from plugins.capturing import named_time
-from plugins.evidence import Fragment
+from plugins.evidence import Fragment, safe_name
 from plugins.known import KnownObjects, unmarked
 from plugins.run import Run
 from plugins.settings import DatabaseSettings, StoreSettings
@@ -90,7 +90,8 @@ class _Writer:
         if not pairs:
             return Fragment()
         stem = path.rsplit("/", 1)[-1].removesuffix(".parquet")
-        name = f"{self._run.request.run_id}-moved-{stem}"
+        # By a hash of the old name, so that names do not grow with each move; vectors are looked up by this very name.
+        name = safe_name(f"{self._run.request.run_id}-moved-{_digest(stem, 8)}")
         faces, ids = self._faces(path, pairs)
         if ids:
             self._run.vectors.copy(stem, name, ids)
@@ -137,4 +138,8 @@ class _Writer:
 
 def _face_id(original: str, found: StoredObject) -> str:
     place = f"{found.store}\x1f{found.uri}\x1f{found.version}\x1f{original}"
-    return hashlib.blake2b(place.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+    return _digest(place, 12)
+
+
+def _digest(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=size).hexdigest()

@@ -227,7 +227,7 @@ def test_a_copy_is_not_opened_and_has_faces_of_its_own(bucket, in_bucket, no_loo
     copied(bucket, "old/", "copy/", keep=True)
     copied(bucket, "old/", "copy-2/", keep=True)
     no_looking.clear()
-    second = scan(organisation.request("night-2"))
+    second = scan(organisation.request("manual__2026-10-20T18:00:00+00:00"))
     assert no_looking == []
     objects, faces = current(organisation)
     assert len(keys(objects)) == 9
