@@ -150,7 +150,7 @@ def list_pictures(source: str) -> Listed:
     Raises:
         BadSource: it does not exist or cannot be listed.
     """
-    settings = StoreSettings(name="source", url=source, purpose="look")
+    settings = StoreSettings(name="source", url=source, purpose="look", links="follow")
     try:
         return settings, list(ObjectStore(settings, Path.cwd()).list())
     except StoreProblem as problem:

@@ -46,6 +46,9 @@ IDENTITIES = Table(
 )
 _TABLES = {**TABLES, IDENTITIES.name: IDENTITIES}
 
+STAMP = "%Y%m%dT%H%M%S%fZ"
+"""How a commit's time is written, UTC: as texts they sort by it."""
+
 GONE_NEEDS = ["store", "uri", "captured_at", "status", "faces", "gone_on"]
 """Columns of ``objects`` that it takes to tell what is gone."""
 
@@ -208,7 +211,7 @@ class Evidence:
         The one rename of this method is the moment at which the run counts. What it clears away afterwards is
         ignored by every reader already.
         """
-        stamp = at.strftime("%Y%m%dT%H%M%S%fZ")
+        stamp = at.strftime(STAMP)
         notes = {**pending.fragment.notes, "parts": pending.parts}
         body = {"run_id": run_id, "committed_at": stamp, "files": pending.fragment.files, "notes": notes}
         self.publish(f"commits/{stamp}-{safe_name(run_id)}.json", json.dumps(body, sort_keys=True).encode())
@@ -256,6 +259,16 @@ class Evidence:
         """Read some columns of one file of a table."""
         whole = _TABLES[name].arrow_schema()
         return self._read_file(path, pa.schema([whole.field(column) for column in columns]))
+
+    def read_rows(self, name: str, path: str, places: Any = None) -> list[dict[str, Any]]:
+        """Read rows of one file of a table, all or those at some places; nothing when there is no such file."""
+        try:
+            table = self._read_file(path, _TABLES[name].arrow_schema()).drop_columns("file")
+        except FileNotFoundError:
+            return []
+        chosen = table if places is None else table.take(pa.array(places, pa.int64()))
+        rows: list[dict[str, Any]] = chosen.to_pylist()
+        return rows
 
     def latest(self, name: str, store: str) -> list[str]:
         """Give the paths of the newest committed writing of a snapshot table for one store."""

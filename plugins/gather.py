@@ -126,8 +126,9 @@ def _nights(run: Run) -> pd.DataFrame:
 
 
 def _coverage_frame(coverage: dict[str, Counter[str]]) -> pd.DataFrame:
-    rows = [{"store": s, "seen": seen_of(c), **{o: c[o] for o in OUTCOMES}} for s, c in sorted(coverage.items())]
-    return pd.DataFrame(rows, columns=["store", "seen", *OUTCOMES])
+    counted = [*OUTCOMES, "excluded"]
+    rows = [{"store": s, "seen": seen_of(c), **{o: c[o] for o in counted}} for s, c in sorted(coverage.items())]
+    return pd.DataFrame(rows, columns=["store", "seen", *counted])
 
 
 def seen_of(counts: Counter[str]) -> int:

@@ -194,6 +194,7 @@ def _run_row(run: Run, span: Span, policy: str, kind: str, coverage: dict[str, C
         "seen": seen_of(total),
         **{outcome: total[outcome] for outcome in OUTCOMES},
         "gone": total["gone"],
+        "excluded": total["excluded"],
         "started_at": span.started_at,
         "ended_at": span.ended_at,
     }

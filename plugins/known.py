@@ -7,6 +7,7 @@ addresses are.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from detectors.errors import Refusal
 from detectors.raw import can_read_raw
-from plugins.evidence import Fragment
+from plugins.evidence import STAMP, Fragment
 from plugins.run import Run
 from plugins.stores.records import StoredObject
 
@@ -33,6 +34,7 @@ _ROW = np.dtype(
     [
         ("uri", np.uint64, 2),
         ("version", np.uint64),
+        ("content", np.uint64),  # of the version without the mark of whose the picture is
         ("captured_at", np.int64),  # microseconds since 1970, UTC; the least number where there is none
         ("status", np.uint8),  # place in _STATUSES
         ("is_open", bool),  # to be looked at again although nothing changed
@@ -41,6 +43,14 @@ _ROW = np.dtype(
     ]
 )
 _NEVER = np.iinfo(np.int64).min
+_MARK = re.compile(r"-[0-9a-f]{8}$")
+# What a look at the same bytes would say again.
+_LASTING = [_STATUSES.index(status) for status in ("scanned", "unsupported", "quarantined")]
+
+
+def unmarked(version: str) -> str:
+    """Take from an object's version the mark of whose it is (``filing.mark_of``)."""
+    return _MARK.sub("", version)
 
 
 class KnownObjects:
@@ -60,28 +70,92 @@ class KnownObjects:
         self._rows = _newest(np.concatenate(rows))
         self._first = np.ascontiguousarray(self._rows["uri"][:, 0])
         self._seen = np.zeros(len(self._rows), dtype=bool)
+        self._committed = {
+            path: commit.committed_at
+            for commit in reversed(run.evidence.commits())
+            for path in commit.fragment.files.get("objects", [])
+        }
 
     def find(self, found: StoredObject) -> Known | None:
         """Give what is known of a listed object and mark it as there; None when nothing is."""
-        first, second = _hashes(found.uri)
+        at = self._index(found.uri)
+        if at is None:
+            return None
+        self._seen[at] = True
+        return Known(self._rows[at])
+
+    def _index(self, uri: str) -> int | None:
+        first, second = _hashes(uri)
         at = int(np.searchsorted(self._first, np.uint64(first)))
         while at < len(self._rows) and self._first[at] == first:
             if self._rows["uri"][at, 1] == second:
-                self._seen[at] = True
-                return Known(self._rows[at])
+                return at
             at += 1
         return None
+
+    def twin(self, found: StoredObject) -> int | None:
+        """Give the place of a known object that holds the same as one that is new at its address; None without one.
+
+        The same is what was stored at the address that it was moved from and has its version, or, where versions are
+        digests of the content, what has its version anywhere in the store. ``origins`` gives what to make sure by.
+        """
+        if found.sidecar:
+            return None  # whose it is stands in a file that has to be read
+        content = np.uint64(_hashes(unmarked(found.version))[0])
+        if found.moved_from:
+            at = self._index(found.moved_from)
+            return at if at is not None and self._rows["content"][at] == content and self._is_lasting(at) else None
+        if not found.by_content:
+            return None
+        first = int(np.searchsorted(self._by_content[0], content))
+        for at in self._by_content[1][first : first + 1]:
+            if self._rows["content"][at] == content:
+                return int(at)
+        return None
+
+    @cached_property
+    def _by_content(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The contents that a look at would say the same of again, sorted, and the places of their objects."""
+        rows = self._rows
+        lasting = np.flatnonzero(np.isin(rows["status"], _LASTING) & ~rows["is_open"] & ~rows["is_fresh"])
+        order = lasting[np.argsort(self._rows["content"][lasting], kind="stable")]
+        return np.ascontiguousarray(self._rows["content"][order]), order
+
+    def _is_lasting(self, at: int) -> bool:
+        row = self._rows[at]
+        return bool(row["status"] in _LASTING and not row["is_open"] and not row["is_fresh"])
+
+    def was_found(self, at: int) -> bool:
+        """Say whether the object at this place is there still."""
+        return bool(self._seen[at])
+
+    def origins(self, places: Sequence[int] | NDArray[Any]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        """Give the files that hold the rows of some places: path, which of the places, and their rows in the file."""
+        among = self._rows["at"][np.asarray(places, np.int64)]
+        order = np.argsort(among)
+        bounds = np.searchsorted(among[order], self._starts)
+        for path, start, first, end in zip(self._paths, self._starts[:-1], bounds[:-1], bounds[1:], strict=True):
+            if first < end:
+                yield path, order[first:end], among[order[first:end]] - start
+
+    def take_all_for_found(self) -> None:
+        """Take nothing for gone: the listing broke off."""
+        self._seen[:] = True
 
     def missing(self) -> int:
         """Count the known objects that were not found."""
         return int((~self._seen).sum())
 
-    def gone(self) -> Iterator[Sequence[str]]:
-        """Give the addresses of the known objects that were not found, in batches."""
-        places = np.sort(self._rows["at"][~self._seen])
-        for path, start, end in zip(self._paths, self._starts[:-1], self._starts[1:], strict=True):
-            inside = places[(places >= start) & (places < end)] - start
-            if len(inside):
+    def gone(self, listed_at: datetime | None = None) -> Iterator[Sequence[str]]:
+        """Give the addresses of the known objects that were not found, in batches.
+
+        Args:
+            listed_at: when the listing was made, where that was before it was read: what a run has committed since
+                may have been stored since, and its absence says nothing.
+        """
+        stamp = listed_at.strftime(STAMP) if listed_at else None
+        for path, _, inside in self.origins(np.flatnonzero(~self._seen)):
+            if stamp is None or self._committed.get(path, stamp) < stamp:
                 yield self._evidence.arrow("objects", path, ["uri"])["uri"].take(pa.array(inside)).to_pylist()
 
 
@@ -115,7 +189,9 @@ def _rows(table: pa.Table, start: int, detector_key: str, held: bool, fresh: boo
     """Make rows of one file's objects; ``held``: the vectors of its faces are there."""
     rows = np.zeros(len(table), _ROW)
     rows["uri"] = np.array([_hashes(uri) for uri in table["uri"].to_pylist()], np.uint64).reshape(-1, 2)
-    rows["version"] = [_hashes(version)[0] for version in table["version"].to_pylist()]
+    versions = table["version"].to_pylist()
+    rows["version"] = [_hashes(version)[0] for version in versions]
+    rows["content"] = [_hashes(unmarked(version))[0] for version in versions]
     times = table["captured_at"].combine_chunks().cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     rows["captured_at"] = times.fill_null(_NEVER).to_numpy(zero_copy_only=False)
     status = np.array(table["status"].to_pylist(), dtype=np.str_)

@@ -24,7 +24,8 @@ from plugins.labelled import LabelledFaces, LabelledRows, tidied
 from plugins.pool import Tick
 from plugins.settings import StoreSettings
 from plugins.stores.credentials import storage
-from plugins.stores.objects import ObjectStore, say
+from plugins.stores.faults import say
+from plugins.stores.objects import ObjectStore
 from plugins.stores.records import StoredObject, StoreProblem
 
 _TABLES = (".csv", ".tsv", ".parquet", ".pq")
@@ -215,7 +216,7 @@ def _parted(image: str, folder: str) -> tuple[str, str]:
 
 
 def _settings(root: str) -> StoreSettings:
-    return StoreSettings(name="source", url=root, purpose="look")
+    return StoreSettings(name="source", url=root, purpose="look", links="follow")
 
 
 def _plain(uri: str) -> str:

@@ -18,9 +18,10 @@ import pandas as pd
 from detectors.errors import Refusal, Refused
 from detectors.look import Look, Looker, SeenFace
 from expectations.columns import FACES
+from plugins.capturing import named_time
 from plugins.evidence import Fragment
+from plugins.noting import object_row
 from plugins.run import Run
-from plugins.scan_plan import named_time, object_row
 from plugins.settings import DatabaseSettings, StoreSettings
 from plugins.stores.records import PictureStore, StoredObject, StoreProblem
 from plugins.vectors import FaceVectors

@@ -40,7 +40,9 @@ __all__ = [
     "DatabaseSettings",
     "EncoderSettings",
     "GroundSettings",
+    "InventorySettings",
     "ManifestSettings",
+    "MoveSettings",
     "PolicySettings",
     "PurposeSettings",
     "Retention",
@@ -174,12 +176,32 @@ class ManifestSettings(_Frozen):
     subject: Text = "person_id"
 
 
+class InventorySettings(_Frozen):
+    """S3 Inventory reports, read instead of listing the bucket."""
+
+    manifest: Annotated[Address, Field(pattern="^s3://")]
+    max_age_days: int = Field(default=8, ge=1)
+
+
+class MoveSettings(_Frozen):
+    """A folder of a store that was moved as it is: from where, and to where (the store's url when it does not say)."""
+
+    old: Address = Field(repr=False)
+    new: Address | None = Field(default=None, repr=False)
+
+
 class StoreSettings(_Holding):
     """A folder or a bucket of pictures."""
 
     options: dict[str, Any] = Field(default={}, repr=False)
+    inventory: InventorySettings | None = None
+    moved: tuple[MoveSettings, ...] = ()
     include: Columns = ("*",)
     exclude: Annotated[tuple[Text, ...], BeforeValidator(_several)] = ()
+    hidden: Literal["look", "skip"] = "look"
+    links: Literal["skip", "inside", "follow"] = "inside"
+    max_requests_per_second: float | None = Field(default=None, gt=0)
+    max_bytes_per_second: float | None = Field(default=None, gt=0)
     captured_pattern: Annotated[str, AfterValidator(_capture_pattern)] | None = None
     captured_timezone: Zone | None = None
     subject_pattern: Annotated[str, AfterValidator(_subject_pattern)] | None = None
@@ -196,6 +218,8 @@ class StoreSettings(_Holding):
     def _has_address(self) -> Self:
         if self.url is None and self.conn_id is None:
             raise ValueError("has no address; give `url` (a path or fsspec URL) or `conn_id` (an Airflow connection)")
+        if self.inventory and not (self.url or "").startswith("s3://"):
+            raise ValueError("has `inventory`, which lists an S3 bucket; give its `url` as s3://bucket/folder")
         ways = ("subject_pattern", "subject_sidecar", "subject_manifest")
         if len(given := [name for name in ways if getattr(self, name) is not None]) > 1:
             raise ValueError(f"has {' and '.join(given)}; one of them says whose a picture is: remove the others")

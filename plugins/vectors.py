@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -70,6 +70,25 @@ class VectorStore:
                     ids.append(found["face_ids"])
                     values.append(found["values"])
         return FaceVectors(np.concatenate(ids), np.concatenate(values))
+
+    def copy(self, part: str, to: str, ids: Mapping[str, Sequence[str]]) -> None:
+        """Seal some vectors of one part again as another one's; they stay as old as they are.
+
+        Args:
+            part: whose vectors; nothing happens when they are held no more.
+            to: the part that gets them.
+            ids: to each face's id those that its vector gets there.
+        """
+        for name in self._files.names(_FOLDER):
+            made_on, _, of = name.partition("_")
+            if of != part:
+                continue
+            plain = io.BytesIO(self._keyring.unseal(self._files.read_bytes(f"{_FOLDER}/{name}")))
+            with np.load(plain, allow_pickle=False) as found:
+                pairs = [(n, new) for n, old in enumerate(found["face_ids"].tolist()) for new in ids.get(old, ())]
+                chosen = np.array([n for n, _ in pairs], np.int64)
+                vectors = FaceVectors(np.array([new for _, new in pairs], np.str_), found["values"][chosen])
+                self.write(to, date.fromisoformat(made_on), vectors, _encoder_of(found))
 
     def parts(self) -> set[str]:
         """Name the parts whose vectors are still held."""

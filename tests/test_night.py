@@ -372,3 +372,15 @@ def test_a_run_that_is_committed_is_not_committed_again_by_a_retry(organisation:
     scan(organisation.request())
     assert tasks.judge_and_commit(organisation.request(), CLOCK, CLOCK) == "below"
     assert len(Evidence(str(organisation.folder / "evidence")).commits()) == 1
+
+
+def test_what_the_settings_leave_out_is_counted_beside_the_coverage(organisation: Organisation) -> None:
+    settings = yaml.safe_load(organisation.settings.read_text())
+    settings["stores"][1] |= {"exclude": ["*.txt"], "hidden": "skip", "links": "skip"}
+    organisation.settings.write_text(yaml.safe_dump(settings))
+    organisation.put("hall/.thumb.jpg", b"hidden")
+    (organisation.folder / "stores/hall/link").symlink_to("a.jpg")
+    report = scan(organisation.request())
+    assert (report["coverage"]["seen"], report["coverage"]["excluded"]) == (6, 3)
+    assert {store["name"]: store["coverage"]["excluded"] for store in report["stores"]}["hall"] == 3
+    assert "3 further objects are left out by the settings" in tasks.report_text(organisation.request(), "html")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import fsspec
@@ -18,8 +19,12 @@ import pytest
 from plugins.settings import StoreSettings
 from plugins.stores.objects import ObjectStore, captured_from_name, subject_from_uri
 from plugins.stores.records import StoredObject, StoreProblem
+from tests.buckets import BUCKET, SECRET
 
-pytest_plugins = ("tests.databases",)
+if TYPE_CHECKING:
+    from tests.servers import Sftp
+
+pytest_plugins = ("tests.databases", "tests.s3", "tests.servers")
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FILES = {
@@ -30,40 +35,12 @@ FILES = {
     "empty.jpg": b"",
     "notes.txt": b"text",
 }
-BUCKET = "facewarden-test"
-SECRET = "pl4nted-s3cret"
 NOWHERE = {
     "key": "clerk",
     "secret": SECRET,
     "endpoint_url": "http://127.0.0.1:1",
     "config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 1},
 }
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3(s3_server: str) -> Iterator[Any]:
-    import boto3
-
-    names = {"aws_access_key_id": "clerk", "aws_secret_access_key": SECRET, "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=s3_server, **names)
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
-        for item in page.get("Contents", ()):
-            client.delete_object(Bucket=BUCKET, Key=item["Key"])
-    client.delete_bucket(Bucket=BUCKET)
 
 
 Put = Callable[[str, bytes], None]
@@ -79,8 +56,15 @@ class Place:
             put(name, data)
 
 
-@pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.backend)])
+SERVERS = [pytest.param(name, marks=pytest.mark.backend) for name in ("s3", "gcs", "azure", "sftp")]
+
+
+@pytest.fixture(params=["folder", "memory", *SERVERS])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param in {"gcs", "azure"}:
+        return cloud_place(request)
+    if request.param == "sftp":
+        return sftp_place(request)
     if request.param == "folder":
         root = tmp_path / "store"
 
@@ -105,6 +89,40 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         lambda name, data: client.put_object(Bucket=BUCKET, Key=f"pictures/{name}", Body=data),
         lambda name: client.delete_object(Bucket=BUCKET, Key=f"pictures/{name}"),
     )
+
+
+def cloud_place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "gcs":
+        from gcsfs.core import GCSFileSystem
+
+        options = {"endpoint_url": request.getfixturevalue("gcs_server"), "token": "anon", "project": "test"}
+        url, fs = "gs://cloud", GCSFileSystem(**options)
+    else:
+        from adlfs import AzureBlobFileSystem
+
+        options = {"connection_string": request.getfixturevalue("azure_server")}
+        url, fs = "abfs://cloud", AzureBlobFileSystem(**options)
+        if not fs.exists("cloud"):
+            fs.mkdir("cloud")
+    request.addfinalizer(lambda: fs.rm(fs.find("cloud")))
+    return Place(
+        f"{url}/pictures",
+        options,
+        lambda name, data: fs.pipe_file(f"cloud/pictures/{name}", data),
+        lambda name: fs.rm_file(f"cloud/pictures/{name}"),
+    )
+
+
+def sftp_place(request: pytest.FixtureRequest) -> Place:
+    server: Sftp = request.getfixturevalue("sftp_server")
+    root = server.root / "pictures"
+    request.addfinalizer(lambda: shutil.rmtree(root))
+
+    def put(name: str, data: bytes) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+    return Place(server.url("/pictures"), server.options(), put, lambda name: (root / name).unlink())
 
 
 @pytest.fixture
@@ -255,7 +273,7 @@ def test_special_files_are_listed_as_skipped_and_never_opened(folder):
             os.chdir(here)
     (folder / "x.jpg").write_bytes(b"x")
     (folder / "null").symlink_to("/dev/null")
-    found = {Path(o.uri).name: (o.skip, o.size_bytes) for o in store_of(folder).list()}
+    found = {Path(o.uri).name: (o.skip, o.size_bytes) for o in store_of(folder, links="follow").list()}
     assert found == {
         "pipe": ("special", -1),
         "socket": ("special", -1),
@@ -290,7 +308,9 @@ def test_links_are_followed_once_and_loops_never(folder, tmp_path):
     (disk / "day" / "back").symlink_to(disk)
     (folder / "other").symlink_to(disk)
     (folder / "twice").symlink_to(disk / "day")
-    found = {str(Path(o.uri).relative_to(folder)): o.skip or o.size_bytes for o in store_of(folder).list()}
+    found = {
+        str(Path(o.uri).relative_to(folder)): o.skip or o.size_bytes for o in store_of(folder, links="follow").list()
+    }
     assert found == {
         "a/1.jpg": 1,
         "a/loop": "link",
@@ -421,8 +441,8 @@ def test_s3_that_answers_503_is_asked_again(s3, s3_server, tmp_path, no_pause, m
 def test_s3_more_keys_than_a_page_and_keys_that_are_no_paths(s3, s3_server, tmp_path, monkeypatch):
     import s3fs
 
-    real = s3fs.S3FileSystem.call_s3
-    monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", lambda self, *a, **k: real(self, *a, MaxKeys=3, **k))
+    real = s3fs.S3FileSystem._call_s3
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", lambda self, *a, **k: real(self, *a, MaxKeys=3, **k))
     keys = [f"many/{n:04d}" for n in range(8)] + ["many/a//b.jpg", "many/q%20 x.jpg", "many/ü.jpg"]
     for key in keys:
         s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode())

@@ -19,6 +19,7 @@ from detectors.look import Looker
 from plugins.settings import StoreSettings
 from plugins.stores import objects, stream
 from plugins.stores.objects import ObjectStore
+from plugins.stores.reading import Reader
 from plugins.stores.records import StoredObject, StoreProblem
 from plugins.stores.stream import Pieces
 from tests.films import film
@@ -98,15 +99,15 @@ def test_a_store_that_fails_in_the_middle_of_a_film_is_asked_again_and_then_said
 ) -> None:
     store, put = place
     listed, asked = put("a.mp4", moving), list[int]()
-    fetched = ObjectStore._read_range
+    fetched = Reader._range
 
-    def fails_at_times(self: ObjectStore, path: str, start: int, end: int) -> bytes:
+    def fails_at_times(self: Reader, path: str, start: int, end: int) -> bytes:
         asked.append(start)
         if len(asked) in failing:
             raise TimeoutError("the network is slow")
         return fetched(self, path, start, end)
 
-    monkeypatch.setattr(ObjectStore, "_read_range", fails_at_times)
+    monkeypatch.setattr(Reader, "_range", fails_at_times)
     failing = {3, 5, 6}
     with Looker() as looker:
         with store.open(listed) as file:

@@ -62,7 +62,8 @@ def run_from(row: Mapping[str, Any]) -> Run:
 
 def coverage_from(row: Mapping[str, Any], floor: float | None = None) -> Coverage:
     """Fill coverage from a row that has the outcome counts: of the ``runs`` table, or of one store."""
-    return Coverage(**{name: int(row[name]) for name in _OUTCOMES}, gone=int(row.get("gone", 0)), floor=floor)
+    beside = {name: int(row.get(name, 0)) for name in ("gone", "excluded")}
+    return Coverage(**{name: int(row[name]) for name in _OUTCOMES}, **beside, floor=floor)
 
 
 def interval_from(row: Mapping[str, Any]) -> Interval:

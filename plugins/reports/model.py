@@ -78,6 +78,7 @@ class Coverage:
     Attributes:
         floor: share of the listed objects that the settings want examined, 0 to 1.
         gone: objects that left the stores since the run before; not part of ``seen``.
+        excluded: objects that the settings of their store leave out; not part of ``seen``.
     """
 
     seen: int
@@ -88,6 +89,7 @@ class Coverage:
     skipped: int
     gone: int = 0
     floor: float | None = None
+    excluded: int = 0
 
     @property
     def examined(self) -> int:

@@ -15,8 +15,8 @@ from plugins.settings import ConsentSettings
 from plugins.stores.cell_columns import Cells
 from plugins.stores.consent_rows import PAGE_ROWS, TIMES, Page, check_columns, mapping
 from plugins.stores.credentials import storage
+from plugins.stores.faults import say
 from plugins.stores.json_fields import FieldsSeen
-from plugins.stores.objects import say
 from plugins.stores.records import StoreProblem
 
 Row = tuple[int, Sequence[Any] | None, str]

@@ -1,160 +1,128 @@
 """Reads an S3 Inventory report instead of listing the bucket: a ready-made list of all objects, in CSV, ORC or Parquet.
 
 The format is Amazon's: a ``manifest.json`` names the data files, their columns and MD5 sums (Amazon S3 User Guide,
-"Cataloging and analyzing your data with S3 Inventory" and "Inventory manifest").
+"Cataloging and analyzing your data with S3 Inventory" and "Inventory manifest"). Reports lie in a folder each, named by
+their time.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import unquote_plus
 
-import pyarrow as pa
-
-from plugins.stores.listing import Found, of_info
+from plugins.stores.inventory_files import Rows, Unreadable, read_rows
+from plugins.stores.listing import Found, is_folder_marker, of_s3
 from plugins.stores.records import StoreProblem
 
 Read = Callable[[str], bytes]
-"""Gives a file by its address, ``bucket/key``."""
+"""Gives a file by its path, ``bucket/key``."""
+Names = Callable[[str], Sequence[str]]
+"""Gives the paths right under a folder."""
 
-# The columns by their names in ORC and Parquet; the manifest of a CSV writes them as IsLatest.
-_KEY, _SIZE, _CHANGED, _TAG, _LATEST, _DELETED = (
-    "key",
-    "size",
-    "last_modified_date",
-    "e_tag",
-    "is_latest",
-    "is_delete_marker",
-)
-_WANTED = (_KEY, _SIZE, _CHANGED, _TAG, _LATEST, _DELETED)
-_OF_CSV = {
-    "Key": _KEY,
-    "Size": _SIZE,
-    "LastModifiedDate": _CHANGED,
-    "ETag": _TAG,
-    "IsLatest": _LATEST,
-    "IsDeleteMarker": _DELETED,
-}
-_BATCH_ROWS = 65_536
+_REPORT_FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 
 
-def walk_inventory(
-    read: Read, manifest: str, root: str, where: str, now: datetime, max_age_days: int
-) -> Iterator[Found]:
-    """Give what a report says of a bucket's objects, in the report's order.
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """What is used of a ``manifest.json``: ``files`` are paths and their MD5 sums."""
+
+    bucket: str
+    made_at: datetime
+    form: str
+    columns: list[str]
+    files: list[tuple[str, str]]
+
+
+class Inventory:
+    """One report.
 
     Args:
-        read: opens the manifest and the files it names.
-        manifest: ``bucket/key`` of its ``manifest.json``.
-        root: ``bucket`` or ``bucket/prefix``: only objects below it are given.
+        manifest: ``bucket/key`` of its ``manifest.json``, or of the folder of which the newest report counts.
         where: the store's name, for messages.
-        now: an aware time, to tell the report's age.
-        max_age_days: of an older report the objects are given, and then a problem is raised.
+        read: opens the manifest and the files it names.
+        names: lists a folder.
 
     Raises:
-        StoreProblem: the report is of another bucket, is damaged, says too little, or is too old.
+        StoreProblem: there is no report, or its manifest says too little.
     """
-    said = _manifest(read(manifest), where)
-    bucket, _, prefix = root.partition("/")
-    if said["sourceBucket"] != bucket:
-        raise StoreProblem(where, "the inventory is of another bucket than the store's url; correct `inventory`")
-    home = str(said["destinationBucket"]).removeprefix("arn:aws:s3:::")
-    below = prefix.strip("/") + "/" if prefix.strip("/") else ""
-    for file in said["files"]:
-        data = read(f"{home}/{file['key']}")
-        if hashlib.md5(data, usedforsecurity=False).hexdigest() != file["MD5checksum"]:
-            raise StoreProblem(where, "a file of the inventory is not as its manifest says (MD5)", retry=True)
-        for batch in _batches(data, said, where):
-            yield from _found(batch, bucket, below, where)
-    made = datetime.fromtimestamp(int(said["creationTimestamp"]) / 1000, UTC)
-    if now - made > timedelta(days=max_age_days):
-        why = f"the inventory is of {made:%Y-%m-%d}, older than {max_age_days} days: what was stored since is not in it"
-        raise StoreProblem(where, why)
 
+    def __init__(self, manifest: str, where: str, read: Read, names: Names) -> None:
+        self._where, self._read = where, read
+        if not manifest.endswith(".json"):
+            manifest = self._newest(manifest.rstrip("/"), names)
+        self._said = self._manifest(read(manifest))
 
-def _manifest(data: bytes, where: str) -> dict[str, Any]:
-    keys = ("sourceBucket", "destinationBucket", "creationTimestamp", "fileFormat", "fileSchema", "files")
-    try:
-        said = json.loads(data)
-        missing = [key for key in keys if key not in said]
-    except (ValueError, TypeError):
-        raise StoreProblem(where, "the inventory's manifest is no JSON; `manifest` wants its manifest.json") from None
-    if missing:
-        raise StoreProblem(where, f"the inventory's manifest has no {', '.join(missing)}")
-    if said["fileFormat"] not in _READERS:
-        raise StoreProblem(where, f"the inventory is in {said['fileFormat']}; CSV, ORC and Parquet are read")
-    return dict(said)
+    @property
+    def made_at(self) -> datetime:
+        """When the report was begun, UTC."""
+        return self._said.made_at
 
+    def walk(self, root: str, now: datetime, max_age_days: int) -> Iterator[Found]:
+        """Give what the report says of a bucket's objects, in the report's order.
 
-def _batches(data: bytes, said: dict[str, Any], where: str) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from _READERS[said["fileFormat"]](data, said)
-    except (pa.ArrowException, OSError, EOFError) as error:
-        raise StoreProblem(where, f"a file of the inventory cannot be read ({type(error).__name__})") from None
+        Args:
+            root: ``bucket`` or ``bucket/prefix``: only objects below it are given.
+            now: an aware time, to tell the report's age.
+            max_age_days: of an older report the objects are given, and then a problem is raised.
 
+        Raises:
+            StoreProblem: the report is of another bucket, is damaged, says too little, or is too old.
+            FileNotFoundError: there is nothing below the prefix.
+        """
+        bucket, _, prefix = root.partition("/")
+        if self._said.bucket != bucket:
+            raise self._problem("is of another bucket than the store's url; correct `inventory` or `url`")
+        below, empty = prefix.rstrip("/") + "/" if prefix.strip("/") else "", True
+        for path, digest in self._said.files:
+            for rows in self._rows(path, digest, below):
+                for key, size, changed, tag in rows:
+                    empty = False
+                    if not is_folder_marker(key, size):
+                        yield of_s3(f"{bucket}/{key}", size, {"ETag": tag, "LastModified": changed})
+        if empty and below:
+            raise FileNotFoundError(root)
+        if now - self.made_at > timedelta(days=max_age_days):
+            why = f"is of {self.made_at:%Y-%m-%d}, older than {max_age_days} days: what was stored since is not in it"
+            raise self._problem(why)
 
-def _parquet(data: bytes, said: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-    import pyarrow.parquet as pq
+    def _rows(self, path: str, digest: str, below: str) -> Iterator[Rows]:
+        data = self._read(path)
+        if hashlib.md5(data, usedforsecurity=False).hexdigest() != digest:
+            raise self._problem("has a file that is not as its manifest says (MD5); have it made anew", retry=True)
+        try:
+            yield from read_rows(data, self._said.form, self._said.columns, below)
+        except Unreadable as why:
+            raise self._problem(str(why)) from None
 
-    file = pq.ParquetFile(pa.BufferReader(data))
-    columns = [name for name in _WANTED if name in file.schema_arrow.names]
-    yield from file.iter_batches(_BATCH_ROWS, columns=columns)
+    def _newest(self, folder: str, names: Names) -> str:
+        reports = [path for path in names(folder) if _REPORT_FOLDER.fullmatch(path.rstrip("/").rsplit("/", 1)[-1])]
+        # A report's folder may be there before its manifest, which comes last.
+        for report in sorted(reports, reverse=True):
+            manifest = f"{report.rstrip('/')}/manifest.json"
+            if manifest in names(report):
+                return manifest
+        why = "has no report yet: `manifest` names a manifest.json, or a folder with folders like 2026-11-01T01-00Z"
+        raise self._problem(why)
 
+    def _manifest(self, data: bytes) -> _Manifest:
+        try:
+            said = json.loads(data)
+            home = str(said["destinationBucket"]).removeprefix("arn:aws:s3:::")
+            return _Manifest(
+                bucket=said["sourceBucket"],
+                made_at=datetime.fromtimestamp(int(said["creationTimestamp"]) / 1000, UTC),
+                form=said["fileFormat"],
+                columns=[name.strip() for name in said["fileSchema"].split(",")],
+                files=[(f"{home}/{file['key']}", file["MD5checksum"]) for file in said["files"]],
+            )
+        except KeyError as missing:
+            raise self._problem(f"has a manifest without {missing.args[0]}") from None
+        except (ValueError, TypeError, AttributeError):
+            raise self._problem("has a manifest that is none; `manifest` wants its manifest.json") from None
 
-def _orc(data: bytes, said: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-    from pyarrow import orc
-
-    file = orc.ORCFile(pa.BufferReader(data))
-    columns = [name for name in _WANTED if name in file.schema.names]
-    for stripe in range(file.nstripes):
-        yield file.read_stripe(stripe, columns=columns)
-
-
-def _csv(data: bytes, said: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-    from pyarrow import csv
-
-    names = [_OF_CSV.get(name.strip(), name.strip()) for name in said["fileSchema"].split(",")]
-    wanted = [name for name in _WANTED if name in names]
-    read = csv.ReadOptions(column_names=names)
-    # All as text: a key of digits is still a key.
-    convert = csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(names, pa.string()))
-    parse = csv.ParseOptions(newlines_in_values=True)
-    yield from csv.open_csv(io.BytesIO(gzip.decompress(data)), read, parse, convert)
-
-
-_READERS: dict[str, Callable[[bytes, dict[str, Any]], Iterator[pa.RecordBatch]]] = {
-    "CSV": lambda data, said: map(_decoded, _csv(data, said)),
-    "ORC": _orc,
-    "Parquet": _parquet,
-}
-
-
-def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Keys stand URL-encoded in a CSV."""
-    keys = pa.array([unquote_plus(key) for key in batch[_KEY].to_pylist()], pa.string())
-    return batch.set_column(batch.schema.get_field_index(_KEY), _KEY, keys)
-
-
-def _found(batch: pa.RecordBatch, bucket: str, below: str, where: str) -> Iterator[Found]:
-    names = batch.schema.names
-    if _KEY not in names or _SIZE not in names or not {_TAG, _CHANGED} & set(names):
-        why = "the inventory lacks Size, or both ETag and LastModifiedDate; add them to its optional fields"
-        raise StoreProblem(where, why)
-    rows = len(batch)
-    columns = {name: batch[name].to_pylist() if name in names else [None] * rows for name in _WANTED}
-    for key, size, changed, tag, latest, deleted in zip(*(columns[name] for name in _WANTED), strict=True):
-        if not key.startswith(below) or _is(latest, otherwise=True) is False or _is(deleted, otherwise=False):
-            continue
-        size_bytes = int(size or 0)
-        if not (key.endswith("/") and size_bytes == 0):
-            yield of_info(f"{bucket}/{key}", size_bytes, {"ETag": tag, "LastModified": changed})
-
-
-def _is(value: object, *, otherwise: bool) -> bool:
-    return otherwise if value is None or value == "" else str(value).lower() == "true"
+    def _problem(self, why: str, *, retry: bool = False) -> StoreProblem:
+        return StoreProblem(self._where, f"the inventory {why}", retry=retry)

@@ -1,121 +1,48 @@
-"""Walks folders, buckets and whatever fsspec knows: every object once, in the order of its path, opening none."""
+"""Walks buckets and whatever fsspec knows: every object once, opening none."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-# What file systems call the time of the last change, and what changes when the content does.
+# What file systems call the time of the last change, and what changes when the content does: first what is made from
+# the content alone, so that it stays when an object is copied (Google's ``etag`` is another for each writing).
 _TIME_KEYS = ("mtime", "LastModified", "last_modified", "modified", "updated", "timeModified", "created")
-_VERSION_KEYS = ("ETag", "etag", "generation", "md5Hash")
+_VERSION_KEYS = ("ETag", "md5Hash", "etag", "generation")
+# S3 makes an ETag so: the MD5 of the content, or of the MD5s of its parts and their number.
+_MD5_TAG = re.compile(r"[0-9a-f]{32}(-\d{1,5})?")
+Ask = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One object as a walk met it; ``path`` is what its file system reads it by."""
+    """One object as a walk met it.
+
+    Attributes:
+        path: what its file system reads it by.
+        size: in bytes; -1 when nobody knows it.
+        version: changes whenever the content may have changed.
+        modified_at: UTC.
+        skip: why it cannot be opened, as ``StoredObject`` has it.
+        by_content: the version is a digest of the content: another object of this version and size holds the same.
+    """
 
     path: str
     size: int = -1
     version: str = ""
     modified_at: datetime | None = None
     skip: str | None = None
-
-
-def find_one(fs: Any, path: str) -> Found:
-    """Look at one path without walking; ``fs`` is None for this machine's folders.
-
-    Raises:
-        OSError: the file system cannot be asked.
-    """
-    try:
-        return _look_at_file(path) if fs is None else _of_listed(fs.info(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return Found(path, skip="vanished")
-
-
-# -- folders on this machine -------------------------------------------------------------------------------------------
-
-
-def walk_folder(root: str) -> Iterator[Found]:
-    """Walk a folder, hidden files included.
-
-    A link to a file counts as the file. A link to a folder is followed when it leads out of everything walked so far
-    (a camera's days on other disks); otherwise what it leads to has its own place, or it is a loop, and the link is
-    given with ``skip``. So are pipes, sockets, devices, broken links, and folders that may not be listed.
-
-    Raises:
-        OSError: the root itself cannot be listed.
-    """
-    if not stat.S_ISDIR(os.stat(root).st_mode):  # noqa: PTH116 - names may be no text that Path could print
-        yield _look_at_file(root)
-        return
-    walked = [Path(os.path.realpath(root))]
-    stack = [_entries(root)]
-    while stack:
-        entry = next(stack[-1], None)
-        if entry is None:
-            stack.pop()
-        elif not _is_folder(entry):
-            if found := _look_at_entry(entry):
-                yield found
-        elif entry.is_symlink() and not _leads_out(entry.path, walked):
-            yield Found(entry.path, skip="link")
-        else:
-            try:
-                stack.append(_entries(entry.path))
-            except OSError:
-                yield Found(entry.path, skip="unreadable")
-
-
-def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        # A folder sorts as if its name ended in a slash: then the walk's order is the order of the whole paths.
-        return iter(sorted(entries, key=lambda entry: entry.name + "/" * _is_folder(entry)))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _leads_out(link: str, walked: list[Path]) -> bool:
-    target = Path(os.path.realpath(link))
-    for place in walked:
-        if target == place or place in target.parents or target in place.parents:
-            return False
-    walked.append(target)
-    return True
-
-
-def _look_at_entry(entry: os.DirEntry[str]) -> Found | None:
-    """Give an entry that is no folder; None when it went away since the folder was read."""
-    try:
-        return _look_at_file(entry.path)
-    except FileNotFoundError:
-        return Found(entry.path, skip="vanished") if entry.is_symlink() else None
-    except OSError:
-        return Found(entry.path, skip="unreadable")
-
-
-def _look_at_file(path: str) -> Found:
-    state = os.stat(path)  # noqa: PTH116 - as above
-    changed = datetime.fromtimestamp(state.st_mtime, UTC)
-    if not stat.S_ISREG(state.st_mode):
-        return Found(path, skip="not_a_file" if stat.S_ISDIR(state.st_mode) else "special", modified_at=changed)
-    return Found(path, state.st_size, f"{state.st_size}-{state.st_mtime_ns}", changed)
+    by_content: bool = False
 
 
 # -- buckets -----------------------------------------------------------------------------------------------------------
 
 
-def walk_bucket(fs: Any, root: str) -> Iterator[Found]:
+def walk_bucket(fs: Any, root: str, ask: Ask = lambda: None) -> Iterator[Found]:
     """Walk an S3 bucket page by page, in the order in which S3 lists (that of the keys).
 
     The flat listing, and not a walk over "folders", because keys need not look like paths: ``a//b`` and ``a/`` exist.
@@ -125,68 +52,92 @@ def walk_bucket(fs: Any, root: str) -> Iterator[Found]:
     """
     bucket, _, prefix = root.partition("/")
     prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
-    empty, token = True, dict[str, str]()
-    while True:
-        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+    empty = True
+    for page in _pages(fs, bucket, prefix, ask):
         for item in page.get("Contents", ()):
             empty = False
-            if not _is_folder_marker(item):
-                yield _of_info(f"{bucket}/{item['Key']}", item["Size"], item)
-        if not page.get("IsTruncated"):
-            break
-        token = {"ContinuationToken": page["NextContinuationToken"]}
+            if not is_folder_marker(item["Key"], item["Size"]):
+                yield of_s3(f"{bucket}/{item['Key']}", item["Size"], item)
     if empty and prefix:
         info = fs.info(root)  # one object, not a prefix; raises FileNotFoundError when it is neither
-        yield _of_info(root, info["size"], info)
+        yield of_s3(root, info["size"], info)
 
 
-def _is_folder_marker(item: dict[str, Any]) -> bool:
-    return bool(item["Key"].endswith("/") and item["Size"] == 0)
+def of_s3(path: str, size: int, info: dict[str, Any]) -> Found:
+    """Make an object of what an S3 server says; only there an ETag like an MD5 is one."""
+    found = of_info(path, size, info)
+    return replace(found, by_content=True) if _MD5_TAG.fullmatch(found.version) else found
+
+
+def _pages(fs: Any, bucket: str, prefix: str, ask: Ask) -> Iterator[dict[str, Any]]:
+    """Give the pages of a listing; while one is worked on, the next is asked for already."""
+
+    def asked(token: dict[str, str]) -> Any:
+        ask()
+        call = fs._call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+        return asyncio.run_coroutine_threadsafe(call, fs.loop)
+
+    coming = asked({})
+    while coming is not None:
+        page = coming.result()
+        more = page.get("IsTruncated")
+        coming = asked({"ContinuationToken": page["NextContinuationToken"]}) if more else None
+        yield page
+
+
+def is_folder_marker(key: str, size: int) -> bool:
+    """Say whether an object only stands for a folder, as consoles of object stores make them."""
+    return size == 0 and key.endswith("/")
 
 
 # -- everything else that fsspec opens ---------------------------------------------------------------------------------
 
 
-def walk_any(fs: Any, root: str) -> Iterator[Found]:
-    """Walk any fsspec file system folder by folder.
+def walk_any(fs: Any, root: str, ask: Ask = lambda: None) -> Iterator[Found]:
+    """Walk any fsspec file system folder by folder, in the order of the paths.
 
     Raises:
         OSError: a folder cannot be listed.
     """
+    ask()
     if fs.isfile(root):
-        yield _of_listed(fs.info(root))
+        yield of_listed(fs.info(root))
         return
-    stack = [_listed(fs, root)]
+    stack = [_listed(fs, root, ask)]
     while stack:
         info = next(stack[-1], None)
         if info is None:
             stack.pop()
         elif info["type"] == "directory":
-            stack.append(_listed(fs, info["name"]))
+            stack.append(_listed(fs, info["name"], ask))
         else:
-            yield _of_listed(info)
+            yield of_listed(info)
 
 
-def _listed(fs: Any, folder: str) -> Iterator[dict[str, Any]]:
+def _listed(fs: Any, folder: str, ask: Ask) -> Iterator[dict[str, Any]]:
+    ask()
     itself = folder.rstrip("/")
     infos: Iterable[dict[str, Any]] = fs.ls(folder, detail=True)
     kept = [info for info in infos if info["name"].rstrip("/") != itself]
     return iter(sorted(kept, key=lambda info: info["name"].rstrip("/") + "/" * (info["type"] == "directory")))
 
 
-def _of_listed(info: dict[str, Any]) -> Found:
+def of_listed(info: dict[str, Any]) -> Found:
+    """Make an object of what a file system lists."""
     if info["type"] != "file":
         return Found(info["name"], skip={"link": "link", "directory": "not_a_file"}.get(info["type"], "special"))
-    return _of_info(info["name"], info["size"], info)
+    return of_info(info["name"], info["size"], info)
 
 
-def _of_info(path: str, size: int | None, info: dict[str, Any]) -> Found:
+def of_info(path: str, size: int | None, info: dict[str, Any]) -> Found:
     """Take size, version and time of change out of what a file system tells of an object."""
     size = -1 if size is None else int(size)
     changed = _time_of(next((info[key] for key in _TIME_KEYS if info.get(key) is not None), None))
     tag = next((str(info[key]).strip('"') for key in _VERSION_KEYS if info.get(key)), "")
+    if tag:
+        return Found(path, size, tag, changed, by_content=tag == info.get("md5Hash"))
     nanoseconds = round(changed.timestamp() * 1e6) * 1000 if changed else 0
-    return Found(path, size, tag or f"{size}-{nanoseconds}", changed)
+    return Found(path, size, f"{size}-{nanoseconds}", changed)
 
 
 def _time_of(value: Any) -> datetime | None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import posixpath
-import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import quote, unquote_to_bytes
 
 from detectors.signatures import HEAD_BYTES
+from plugins.stores.addresses import spelt, unspelt
 from plugins.stores.capture import captured_from_name, subject_from_uri
-from plugins.stores.credentials import scrub, storage
+from plugins.stores.choosing import Chooser
+from plugins.stores.clouds import walk_azure, walk_google
+from plugins.stores.faults import listing_problem, reading_problem
 from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
-from plugins.stores.listing import Found, find_one, walk_any, walk_bucket, walk_folder
+from plugins.stores.folders import look_at_file, walk_folder
+from plugins.stores.inventory import Inventory
+from plugins.stores.listing import Found, of_listed, walk_any, walk_bucket
+from plugins.stores.moves import Moves
+from plugins.stores.pace import Pace
+from plugins.stores.places import open_place, protocol_of
+from plugins.stores.reading import Reader
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.retry import attempt
 from plugins.stores.stream import STREAM_BYTES, Pieces, is_streamed
@@ -31,10 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectStore", "captured_from_name", "subject_from_uri"]
 
-# Paths with bytes or characters that cannot be printed are written percent-encoded behind this mark.
-_QUOTED = "quoted:"
-_LASTING = {errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
-_NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError"}
+_WALKS = {"s3": walk_bucket, "gs": walk_google, "abfs": walk_azure}
 
 
 class ObjectStore:
@@ -44,10 +47,12 @@ class ObjectStore:
         settings: what the settings file says of it.
         base: folder of the settings file, which relative paths are relative to.
         keyring: turns ids of people into ``subject_ref``; without it there is none.
-        pause: sleeps between tries.
+        pause: sleeps between tries, and where a rate limit asks for it.
+        clock: tells the seconds by which a rate limit counts.
 
     Attributes:
-        excluded: objects that ``include`` and ``exclude`` left out of the last listing.
+        excluded: objects that ``include``, ``exclude``, ``hidden`` and ``links`` left out of the last listing.
+        listed_at: when the last listing was made, where it was an inventory; else None.
     """
 
     def __init__(
@@ -56,16 +61,20 @@ class ObjectStore:
         base: Path,
         keyring: Keyring | None = None,
         pause: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._base, self._keyring, self._pause = settings, base, keyring, pause
         self._sidecars: Sidecars | None = None
+        self._chooser = Chooser(settings.include, settings.exclude, hidden=settings.hidden == "look")
+        self._pace = Pace(settings.max_requests_per_second, settings.max_bytes_per_second, clock, pause)
         self.excluded = 0
+        self.listed_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"ObjectStore({self._settings.name!r})"
 
     def list(self) -> Iterator[StoredObject]:
-        """Locate every object, in the order of its path; opens none.
+        """Locate every object, in the order of its path (of an inventory, in the report's); opens none.
 
         What cannot be opened (a pipe, a device, a broken link) comes with ``skip`` set and counts in the coverage.
 
@@ -76,14 +85,14 @@ class ObjectStore:
         try:
             self._sidecars = self._find_sidecars()
             for found in self._walk():
-                if self._wanted(found.path):
+                if found.skip != "left_out" and self._wanted(found.path):
                     yield self._object(found)
                 else:
                     self.excluded += 1
         except StoreProblem:
             raise
         except Exception as error:  # the boundary of one store: drivers raise what they like
-            raise StoreProblem(self._settings.name, say(error), retry=_may_pass(error)) from None
+            raise listing_problem(self._settings.name, error) from None
 
     def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
         """Read one object whole, as it is now.
@@ -92,8 +101,7 @@ class ObjectStore:
             StoreProblem: ``vanished``, ``too_large`` (over ``max_bytes``), ``not_a_file``, or ``unreadable`` after
                 three tries.
         """
-        path = self._path(obj.uri)
-        data = attempt(lambda: self._read_path(path, max_bytes + 1), self._problem, self._pause)
+        data = self._reader.whole(self._path(obj.uri), max_bytes + 1)
         if len(data) > max_bytes:
             raise StoreProblem(self._settings.name, f"an object is larger than {max_bytes} bytes", kind="too_large")
         return data
@@ -106,7 +114,7 @@ class ObjectStore:
                 listed.
         """
         if obj.size_bytes > STREAM_BYTES:
-            file = Pieces(partial(self._piece, self._path(obj.uri)), obj.size_bytes)
+            file = Pieces(partial(self._reader.piece, self._path(obj.uri)), obj.size_bytes)
             if is_streamed(file.read(HEAD_BYTES)):
                 file.seek(0)
                 return cast(BinaryIO, file)
@@ -121,9 +129,7 @@ class ObjectStore:
         sidecar = self._settings.subject_sidecar
         if not obj.sidecar or not sidecar or not self._keyring:
             return obj
-        path = self._path(obj.sidecar)
-        data = attempt(lambda: self._read_path(path, SIDECAR_BYTES + 1), self._problem, self._pause)
-        person = person_in(data, sidecar.field)
+        person = person_in(self._reader.whole(self._path(obj.sidecar), SIDECAR_BYTES + 1), sidecar.field)
         return replace(obj, subject_ref=self._ref(person))
 
     def locate(self, path: str, *, anywhere: bool = False) -> StoredObject:
@@ -140,7 +146,8 @@ class ObjectStore:
         whole = posixpath.normpath(posixpath.join(root, path))
         if not anywhere and not _is_below(whole, root):
             return self._object(Found(whole, skip="outside"))
-        return attempt(lambda: self._object(find_one(fs, whole)), self._problem, self._pause)
+        problem = partial(reading_problem, self._settings.name)
+        return attempt(lambda: self._object(_find_one(fs, whole)), problem, self._pause)
 
     def holds(self, uri: str) -> bool:
         """Say whether an address lies below the root."""
@@ -151,25 +158,34 @@ class ObjectStore:
     @cached_property
     def _place(self) -> tuple[Any, str]:
         """The file system (None for a folder of this machine) and the path of the root in it."""
-        settings = self._settings
-        url, options = storage(settings.url, settings.options, settings.conn_id, settings.name, self._base)
-        if url.startswith("file://"):
-            url = url.removeprefix("file://")
-        if "://" not in url:
-            return None, url
-        import fsspec
+        return open_place(self._settings, self._base)
 
-        # Nothing may come from a listing that an earlier night left in this process.
-        fs, root = fsspec.core.url_to_fs(url, **options.reveal(), skip_instance_cache=True, use_listings_cache=False)
-        if not root.strip("/") and _protocol(fs) == "s3":
-            raise StoreProblem(settings.name, "url names no bucket; write s3://bucket/folder")
-        return fs, root
+    @cached_property
+    def _reader(self) -> Reader:
+        fs, root = self._place
+        home = os.path.realpath(root) if fs is None and self._settings.links != "follow" else None
+        return Reader(self._settings.name, fs, home, self._pace, self._pause)
 
     def _walk(self) -> Iterator[Found]:
         fs, root = self._place
         if fs is None:
-            return walk_folder(root)
-        return walk_bucket(fs, root) if _protocol(fs) == "s3" else walk_any(fs, root)
+            return walk_folder(root, self._settings.links, self._pace.request)
+        if given := self._settings.inventory:
+            inventory = Inventory(self._address(given.manifest), self._settings.name, self._reader.said, self._names)
+            self.listed_at = inventory.made_at
+            return inventory.walk(root, datetime.now(UTC), given.max_age_days)
+        return _WALKS.get(protocol_of(fs), walk_any)(fs, root, self._pace.request)
+
+    def _address(self, address: str) -> str:
+        """Make an address of the settings into a path of the store's file system."""
+        fs = self._place[0]
+        if fs is None:
+            return str((self._base / Path(address.removeprefix("file://")).expanduser()).absolute())
+        return str(fs._strip_protocol(address))
+
+    def _names(self, folder: str) -> Sequence[str]:
+        self._pace.request()
+        return [str(name) for name in self._place[0].ls(folder, detail=False)]
 
     # -- names ---------------------------------------------------------------------------------------------------------
 
@@ -180,12 +196,7 @@ class ObjectStore:
         """Match the path below the root; a pattern without a slash also matches any name in it."""
         if path == self._manifest_path or (self._sidecars is not None and path in self._sidecars):
             return False  # they say whose pictures are, and are none
-        below = self._below(path)
-        if not any(_matches(below, pattern) for pattern in self._settings.include):
-            return False
-        parts = below.split("/")
-        above = ["/".join(parts[: n + 1]) for n in range(len(parts))]
-        return not any(_matches(place, pattern) for pattern in self._settings.exclude for place in above)
+        return self._chooser.wants(self._below(path))
 
     def _object(self, found: Found) -> StoredObject:
         uri = self._uri(found.path)
@@ -202,7 +213,19 @@ class ObjectStore:
             subject_ref=ref,
             skip=found.skip,
             sidecar=self._uri(beside[0]) if beside else None,
+            moved_from=self._moved_from(found.path),
+            by_content=found.by_content,
         )
+
+    @cached_property
+    def _moves(self) -> Moves:
+        return Moves(self._settings.moved, self._place[1], self._address)
+
+    def _moved_from(self, path: str) -> str | None:
+        if not self._settings.moved:
+            return None
+        before = self._moves.before(path)
+        return self._uri(before) if before else None
 
     # -- whose they are ------------------------------------------------------------------------------------------------
 
@@ -232,88 +255,19 @@ class ObjectStore:
 
     def _uri(self, path: str) -> str:
         fs = self._place[0]
-        plain = path if fs is None else f"{_protocol(fs)}://{path}"
-        if plain.isprintable() and not plain.startswith(_QUOTED):
-            return plain
-        return _QUOTED + quote(os.fsencode(plain), safe="/:")
+        return spelt(path if fs is None else f"{protocol_of(fs)}://{path}")
 
     def _path(self, uri: str) -> str:
-        plain = os.fsdecode(unquote_to_bytes(uri.removeprefix(_QUOTED))) if uri.startswith(_QUOTED) else uri
         fs = self._place[0]
-        return plain if fs is None else plain.removeprefix(f"{_protocol(fs)}://")
-
-    # -- reading -------------------------------------------------------------------------------------------------------
-
-    def _read_path(self, path: str, limit: int) -> bytes:
-        fs = self._place[0]
-        if fs is None:
-            return _read_file(path, limit)
-        try:
-            return bytes(fs.cat_file(path, start=0, end=limit))
-        except OSError as error:
-            if error.errno == errno.EINVAL and fs.info(path)["size"] == 0:
-                return b""  # S3 refuses any range of an empty object
-            raise
-
-    def _piece(self, path: str, start: int, end: int) -> bytes:
-        piece = attempt(lambda: self._read_range(path, start, end), self._problem, self._pause)
-        if len(piece) < end - start:
-            why = "an object has become smaller since it was listed"
-            raise StoreProblem(self._settings.name, why, kind="changed")
-        return piece
-
-    def _read_range(self, path: str, start: int, end: int) -> bytes:
-        fs = self._place[0]
-        return _read_file(path, end - start, start) if fs is None else bytes(fs.cat_file(path, start=start, end=end))
-
-    def _problem(self, error: Exception) -> StoreProblem:
-        name = self._settings.name
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            return StoreProblem(name, "an object is gone since it was listed", kind="vanished")
-        if isinstance(error, IsADirectoryError):
-            return StoreProblem(name, "what was listed as an object is not a file", kind="not_a_file")
-        if isinstance(error, PermissionError):
-            return StoreProblem(name, "no permission to read an object; grant reading to the scanner's user")
-        return StoreProblem(name, f"an object cannot be read ({type(error).__name__})", retry=_may_pass(error))
+        return unspelt(uri) if fs is None else unspelt(uri).removeprefix(f"{protocol_of(fs)}://")
 
 
-def _read_file(path: str, limit: int, start: int = 0) -> bytes:
-    """Read a regular file, from a place on. What became a pipe since the listing neither blocks nor is read."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise IsADirectoryError(errno.EISDIR, "not a regular file")
-        file.seek(start)
-        return file.read(limit)
-
-
-def _protocol(fs: Any) -> str:
-    return str(fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0])
+def _find_one(fs: Any, path: str) -> Found:
+    try:
+        return look_at_file(path) if fs is None else of_listed(fs.info(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return Found(path, skip="vanished")
 
 
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
-
-
-def _matches(below: str, pattern: str) -> bool:
-    pattern = pattern.strip("/").removeprefix("**/")
-    return fnmatchcase(below, pattern) or ("/" not in pattern and fnmatchcase(below.rsplit("/", 1)[-1], pattern))
-
-
-def _may_pass(error: Exception) -> bool:
-    if isinstance(error, FileNotFoundError | PermissionError | ImportError | ValueError):
-        return False
-    lasting = isinstance(error, OSError) and error.errno in _LASTING
-    return not lasting and type(error).__name__ not in _NO_CREDENTIALS
-
-
-def say(error: Exception) -> str:
-    """Put into words why a store cannot be listed, without a path (folders are named after people) or a credential."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "there is nothing at its url; correct the url, or mount or create the place"
-    if isinstance(error, PermissionError):
-        return "no permission to list it; grant listing to the scanner's user"
-    if isinstance(error, OSError) and error.errno:
-        return f"cannot be listed: {os.strerror(error.errno)}"
-    text = " ".join(scrub(error).split())
-    return f"cannot be listed: {type(error).__name__}: {text[:200]}"

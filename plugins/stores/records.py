@@ -25,10 +25,12 @@ class StoredObject:
         subject_ref: keyed hash of the person it is filed under, when the store says so.
         row_at: UTC, the time the database row gives for the picture, when there is one.
         skip: why it cannot be opened (``special``: a pipe, socket or device; ``link``: a link to a folder that is
-            walked elsewhere, or a loop; ``vanished``: named but not there; ``outside``: a row names a path outside of
-            its ``image_root``; ``unreadable``: a folder that may not be listed; ``not_a_file``); None when it can.
-            The size of what is skipped is -1 when nobody knows it.
+            walked elsewhere, or a loop; ``vanished``: named but not there; ``outside``: a link that leads out of the
+            store, or a row that names a path outside of its ``image_root``; ``unreadable``: a folder that may not be
+            listed; ``not_a_file``); None when it can. The size of what is skipped is -1 when nobody knows it.
         sidecar: address of the file beside it that says whose it is; ``PictureStore.filed`` reads it.
+        moved_from: address under which it was stored before, where the settings say that its folder was moved.
+        by_content: the version is a digest of the content, made by the store, save for a mark of whose it is.
     """
 
     store: str
@@ -40,10 +42,20 @@ class StoredObject:
     row_at: datetime | None = None
     skip: str | None = None
     sidecar: str | None = None
+    moved_from: str | None = None
+    by_content: bool = False
 
 
 class PictureStore(Protocol):
-    """What folders, buckets and database tables have in common."""
+    """What folders, buckets and database tables have in common.
+
+    Attributes:
+        excluded: how many objects the settings left out of the last listing.
+        listed_at: when the last listing was made, where that was before it was read: an inventory; else None.
+    """
+
+    excluded: int
+    listed_at: datetime | None
 
     def list(self) -> Iterator[StoredObject]:
         """Locate every picture, opening none."""

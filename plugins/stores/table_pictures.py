@@ -189,7 +189,9 @@ class TablePictures:
         """Open the place that a table's paths are relative to; the folder of the settings file when none is named."""
         if table.table not in self._roots:
             held = self._rows.settings
-            place = StoreSettings(name=held.name, url=table.image_root or str(self._rows.base), purpose=held.purpose)
+            root = table.image_root or str(self._rows.base)
+            # Rows name files one by one: a link among them is what the row means.
+            place = StoreSettings(name=held.name, url=root, purpose=held.purpose, links="follow")
             self._roots[table.table] = ObjectStore(place, self._rows.base, pause=self._rows.pause)
         return self._roots[table.table]
 

@@ -6,7 +6,7 @@ import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -59,6 +59,8 @@ class TableStore:
         self._rows = TableRows(settings, keyring, base, timezone, pause)
         self._pictures = TablePictures(self._rows)
         self.bad_templates: Counter[str] = Counter()
+        self.excluded = 0
+        self.listed_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"TableStore({self._rows.settings.name!r}, {len(self._rows.settings.tables)} tables)"

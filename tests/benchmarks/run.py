@@ -27,6 +27,7 @@ NAMES = (
     "matching",
     "discover",
     "tables",
+    "listing",
     "consents",
     "judge",
 )

@@ -82,7 +82,7 @@ def committed(url: str, folder: str) -> int:
 
     from expectations.columns import OBJECTS
     from plugins.evidence import Fragment, Pending
-    from plugins.scan_plan import object_row
+    from plugins.noting import object_row
     from plugins.stores.records import StoredObject
 
     run, files, rows = _night(url, folder, "first"), list[str](), 0
