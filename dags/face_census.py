@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow.sdk import CronPartitionTimetable, Param, dag, get_current_context, task
 
 from plugins.request import RunRequest
-from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for
+from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for, retry_delay
 
 _DAY = {"type": ["null", "string"], "format": "date"}
 _NUMBER = {"type": ["null", "integer"], "minimum": 1}
@@ -21,7 +21,7 @@ _NUMBER = {"type": ["null", "integer"], "minimum": 1}
     start_date=first_night(),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
+    default_args={"retries": 2, "retry_delay": retry_delay(), "retry_exponential_backoff": True},
     params={
         "as_of": Param(None, **_DAY, description="Judge as of this day; empty: the partition's day, or today."),
         "store": Param(None, type=["null", "string"], description="Scan only this store or database; empty: all."),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
 
-from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for
+from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for, retry_delay
 
 
 @dag(
@@ -17,7 +15,7 @@ from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, r
     start_date=first_night(),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={"retries": 2, "retry_delay": retry_delay()},
     params={
         "as_of": Param(None, type=["null", "string"], format="date", description="Judge as of this day; empty: today."),
         "policy": Param(None, type=["null", "string"], description="Judge by this policy; empty: the settings'."),

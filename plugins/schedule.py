@@ -88,6 +88,11 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
+def retry_delay() -> timedelta:
+    """Give the wait before a task's first retry: ``FACEWARDEN_RETRY_SECONDS``, else 30 seconds."""
+    return timedelta(seconds=float(os.environ.get("FACEWARDEN_RETRY_SECONDS", "30")))
+
+
 def first_night() -> datetime:
     """Give the day from which the DAGs run by themselves: ``FACEWARDEN_FIRST_NIGHT`` (YYYY-MM-DD).
 
