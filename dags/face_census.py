@@ -7,9 +7,20 @@ from datetime import UTC, datetime
 from airflow.sdk import CronPartitionTimetable, Param, dag, get_current_context, task
 
 from plugins.request import RunRequest
-from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for, retry_delay
+from plugins.schedule import (
+    EVIDENCE_ASSET,
+    REQUEST_KEY,
+    asks_anew,
+    controller_timezone,
+    first_night,
+    map_limit,
+    planned_request,
+    request_for,
+    retry_delay,
+)
 
 _DAY = {"type": ["null", "string"], "format": "date"}
+_TEXT = {"type": ["null", "string"], "minLength": 1}
 _NUMBER = {"type": ["null", "integer"], "minimum": 1}
 
 
@@ -27,6 +38,13 @@ _NUMBER = {"type": ["null", "integer"], "minimum": 1}
         "store": Param(None, type=["null", "string"], description="Scan only this store or database; empty: all."),
         "since": Param(None, **_DAY, description="Only what was captured or changed from this day on."),
         "until": Param(None, **_DAY, description="... up to and including this day."),
+        "prefix": Param(None, **_TEXT, description="Only what lies below a store's root at a path that begins so."),
+        "camera": Param(None, **_TEXT, description="Only what lies in a folder of this name, at any depth."),
+        "reprocess": Param(
+            None,
+            enum=[None, "none", "failed", "completed"],
+            description="Of what is known and unchanged, look again at nothing, at what failed, or at everything.",
+        ),
         "max_minutes": Param(None, **_NUMBER, description="Begin with no object after so many minutes."),
         "max_bytes": Param(None, **_NUMBER, description="Look at no more bytes; the rest is for the next run."),
     },
@@ -41,7 +59,12 @@ def face_census() -> None:
         """List the stores and publish the chunks that must be looked at; refuse unknown parameters."""
         from plugins import tasks
 
-        return tasks.batches(tasks.plan(_request()))
+        context = get_current_context()
+        request = request_for(context)
+        if asks_anew(context):
+            request = tasks.done_again(request)
+        context["ti"].xcom_push(key=REQUEST_KEY, value=request.to_json())
+        return tasks.batches(request, tasks.plan(request), map_limit())
 
     @task
     def look(batch: list[str]) -> dict[str, int]:
@@ -81,12 +104,14 @@ def face_census() -> None:
         get_current_context()["outlet_events"][EVIDENCE_ASSET].extra = {"as_of": request.as_of.isoformat()}
         return tasks.write_report(request)
 
-    looked = look.expand(batch=plan())
-    [looked, registers()] >> identities() >> judge() >> report()
+    batches = plan()
+    read = registers()
+    batches >> read
+    [look.expand(batch=batches), read] >> identities() >> judge() >> report()
 
 
 def _request() -> RunRequest:
-    return request_for(get_current_context())
+    return planned_request(get_current_context())
 
 
 face_census()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -155,7 +156,11 @@ def _face_row(found: StoredObject, seen: SeenFace) -> dict[str, Any]:
 
 
 def _publish(run: Run, name: str, part: _Part) -> None:
-    """Seal the vectors, write the rows, and only then name them in a fragment: the part exists from that moment."""
+    """Seal the vectors, write the rows, and only then name them in a fragment: the part exists from that moment.
+
+    Its name is its own: another run over the same objects, or a later one, writes over nothing.
+    """
+    name = f"{name}-{secrets.token_hex(4)}"
     day, store = run.request.as_of, part.objects[0]["store"]
     if part.faces:
         ids = np.array([f["face_id"] for f in part.faces], dtype=np.str_)

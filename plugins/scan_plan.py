@@ -9,10 +9,9 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, tzinfo
-from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -21,9 +20,11 @@ from expectations.columns import OBJECTS
 from plugins.evidence import Fragment
 from plugins.known import Known, KnownObjects
 from plugins.run import Run
+from plugins.selection import Selection
 from plugins.settings import DatabaseSettings, StoreSettings
 from plugins.stores.capture import captured_from_name
 from plugins.stores.records import StoredObject, StoreProblem
+from plugins.workload import cut
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +64,17 @@ class _Samples:
 
 @dataclass(slots=True)
 class ScanPlan:
-    """What a run has to do: chunk ids with their number of objects, coverage so far, a few objects of each store."""
+    """What a run has to do.
+
+    Attributes:
+        chunks: chunk ids with their number of objects.
+        seconds: the work expected in each chunk.
+        coverage: of each store, so far.
+        samples: a few objects of each store.
+    """
 
     chunks: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     samples: dict[str, list[StoredObject]] = field(default_factory=dict)
 
@@ -89,13 +98,16 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
     With ``dry`` nothing is written. Otherwise the chunks and a fragment with the rows of objects that are gone or
     left out are published in the run's folder.
     """
+    scan = run.settings.scan
     plan, files, budget = ScanPlan(), list[str](), _Budget(run.request.max_bytes)
+    # What is looked at again is other work than what was done before under the same name.
+    key = run.detector_key if run.request.reprocess == "none" else f"{run.detector_key} {run.request.run_id}"
     for holding in run.holdings:
         comparison = _Comparison(run, holding, dry, budget)
         samples = _Samples()
-        for chunk in _chunks(comparison.todo(), run.settings.scan.chunk_objects):
-            name = _chunk_name(chunk, run.detector_key)
-            plan.chunks[name] = len(chunk)
+        for chunk, seconds in cut(comparison.todo(), scan.chunk_objects, scan.task_seconds):
+            name = _chunk_name(chunk, key)
+            plan.chunks[name], plan.seconds[name] = len(chunk), seconds
             for found in chunk:
                 samples.add(found)
             if not dry:
@@ -134,6 +146,7 @@ class _Comparison:
 
     def __init__(self, run: Run, holding: StoreSettings | DatabaseSettings, dry: bool, budget: _Budget) -> None:
         self._run, self._holding, self._budget = run, holding, budget
+        self._selection = Selection(run.request, run.settings, holding)
         self.coverage = Coverage(holding.name)
         self.noted = _Noted(run, holding.name, dry)
 
@@ -163,7 +176,7 @@ class _Comparison:
             self.noted.add(found, status="skipped", reason=found.skip)
             return False
         verdict = before.verdict(found.version) if before else None
-        if verdict:
+        if before and verdict and not self._selection.repeats(before):
             self.coverage.counts[verdict] += 1
             return False
         return self._is_taken_on(found)
@@ -179,7 +192,9 @@ class _Comparison:
         return False
 
     def _in_span(self, found: StoredObject, captured_at: datetime | None) -> bool:
-        """Say whether an object was captured or changed in the days the run is asked for."""
+        """Say whether an object is in the part of the store, and of the days, that the run is asked for."""
+        if not self._selection.takes(found):
+            return False
         since, until = self._run.request.since, self._run.request.until
         if since is None or until is None:
             return True
@@ -215,12 +230,6 @@ class _Noted:
         day = self._run.request.as_of
         self._files.append(self._run.evidence.write_table("objects", frame, self._store, day, name))
         self._rows = []
-
-
-def _chunks(objects: Iterable[StoredObject], size: int) -> Iterator[list[StoredObject]]:
-    left = iter(objects)
-    while chunk := list(islice(left, size)):
-        yield chunk
 
 
 def _chunk_name(chunk: list[StoredObject], detector_key: str) -> str:

@@ -1,4 +1,4 @@
-"""An Airflow as on several machines: CeleryExecutor, PostgreSQL, Redis, workers that can be pinned to a core and killed.
+"""An Airflow as on several machines: CeleryExecutor, PostgreSQL, Redis, workers that can be pinned and killed.
 
 The database and the keys in Redis carry a name of their own and are removed at the end.
 """
@@ -23,6 +23,7 @@ POSTGRES = os.environ.get("FACEWARDEN_TEST_POSTGRES", "postgresql://root@127.0.0
 REDIS = os.environ.get("FACEWARDEN_TEST_REDIS", "redis://127.0.0.1:6379/5")
 # A worker that says nothing for so long is taken for dead.
 SILENCE_SECONDS = 12
+_ROOT = Path(__file__).resolve().parent.parent
 _NAMES = "import os\n\n\ndef name() -> str:\n    return os.environ['WORKER_NAME']\n"
 
 
@@ -103,7 +104,7 @@ def running_cluster(home: Path, settings: Path, **more: str) -> Iterator[Cluster
 
 def _cluster_environment(home: Path, database: str, name: str) -> dict[str, str]:
     return {
-        "PYTHONPATH": str(home),
+        "PYTHONPATH": f"{home}{os.pathsep}{_ROOT}",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "AIRFLOW__CORE__PARALLELISM": "32",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,

@@ -56,6 +56,8 @@ def context(conf: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         partition_key=more.get("partition_key"),
         run_after=datetime(2026, 11, 23, 18, tzinfo=UTC),
         conf=conf or {},
+        start_date=datetime(2026, 11, 23, 18, tzinfo=UTC),
+        clear_number=more.pop("clear_number", 0),
     )
     dag = SimpleNamespace(dag_id="face_census", params=params)
     return {"dag_run": run, "params": params | (conf or {}), "dag": dag, **more}
