@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import CronPartitionTimetable, Param, dag, get_current_context, task
 
+from plugins.pods import pod_of
 from plugins.request import RunRequest
 from plugins.schedule import (
     EVIDENCE_ASSET,
@@ -54,7 +55,7 @@ _NUMBER = {"type": ["null", "integer"], "minimum": 1}
 def face_census() -> None:
     """Scan the stores of facewarden.yaml, count people, judge, report."""
 
-    @task
+    @task(executor_config=pod_of("plan"))
     def plan() -> list[list[str]]:
         """List the stores and publish the chunks that must be looked at; refuse unknown parameters."""
         from plugins import tasks
@@ -66,14 +67,14 @@ def face_census() -> None:
         context["ti"].xcom_push(key=REQUEST_KEY, value=request.to_json())
         return tasks.batches(request, tasks.plan(request), map_limit())
 
-    @task
+    @task(executor_config=pod_of("look"))
     def look(batch: list[str]) -> dict[str, int]:
         """Look at some chunks; a retry goes on where the last try was."""
         from plugins import tasks
 
         return dict(tasks.look(_request(), batch))
 
-    @task
+    @task(executor_config=pod_of("registers"))
     def registers() -> None:
         """Read person records and consents."""
         from plugins import tasks
@@ -81,21 +82,21 @@ def face_census() -> None:
         tasks.registers(_request())
 
     # Nothing to look at leaves `look` skipped, which is no reason not to count and judge.
-    @task(trigger_rule="none_failed")
+    @task(trigger_rule="none_failed", executor_config=pod_of("identities"))
     def identities() -> None:
         """Count people."""
         from plugins import tasks
 
         tasks.identities(_request())
 
-    @task
+    @task(executor_config=pod_of("judge"))
     def judge() -> str:
         """Judge the evidence by the policy and commit the run, whole."""
         from plugins import tasks
 
         return tasks.judge_and_commit(_request(), get_current_context()["dag_run"].start_date, datetime.now(UTC))
 
-    @task(outlets=[EVIDENCE_ASSET])
+    @task(outlets=[EVIDENCE_ASSET], executor_config=pod_of("report"))
     def report() -> dict[str, str]:
         """Write the report and announce the new evidence, and of which day it speaks."""
         from plugins import tasks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
 
+from plugins.pods import pod_of
 from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for, retry_delay
 
 
@@ -26,7 +27,7 @@ from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, r
 def retention_watch() -> None:
     """Judge the evidence as it stands; open no image."""
 
-    @task
+    @task(executor_config=pod_of("judge"))
     def judge() -> str:
         """Judge, commit the findings, write the report."""
         from plugins import tasks

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,9 +64,12 @@ class Cluster:
                 continue
         process.wait()
 
-    def stop(self, *parts: str) -> None:
-        """Stop some parts in good order."""
-        stop([self.processes.pop(part) for part in parts])
+    def employ(self, worker: str, *, yes: bool) -> None:
+        """Let a worker take tasks, or take no more."""
+        words = ["celery", "add-queue" if yes else "remove-queue", "--queues", "default"]
+        name = f"{worker}@{socket.gethostname()}"
+        command = [str(Path(sys.executable).parent / "airflow"), *words, "--celery-hostname", name]
+        subprocess.run(command, env=dict(self.airflow.env), capture_output=True, check=True)
 
 
 def _descendants(pid: int) -> list[int]:

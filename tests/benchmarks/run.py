@@ -27,6 +27,7 @@ NAMES = (
     "tables",
     "consents",
     "judge",
+    "workers",
 )
 OUT = Path("build/bench.json")
 
