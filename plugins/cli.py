@@ -95,7 +95,11 @@ def demo(folder: Path, fresh: bool) -> None:
 @_settings
 @_as_of
 @click.option("--store", metavar="NAME", help="Only this store or database (or all whose names begin so).")
-@click.option("--dry-run", is_flag=True, help="Only say what a scan would do: objects, bytes, expected minutes.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what a scan would do: objects, bytes, minutes and cost as measured on a few of them.",
+)
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), metavar="M",
               help="Begin with no object after so many minutes; what is left is for the next run.")  # fmt: skip
 @click.option("--max-bytes", type=click.IntRange(1), metavar="N", help="Look at no more bytes than this.")
@@ -124,12 +128,14 @@ def scan(  # noqa: PLR0913 - click hands over an argument per option
     from dataclasses import replace
 
     from plugins import nightly, tasks
+    from plugins.pricing import priced
+    from plugins.run import Run
 
     stop_at = datetime.now(UTC) + timedelta(minutes=max_minutes) if max_minutes else None
     request = replace(_request(config, as_of, "scan", store), stop_at=stop_at, max_bytes=max_bytes)
     request = narrowed(request, **part)
     if dry_run:
-        _print(nightly.outlook(request).as_dict(), form)
+        _print(priced(nightly.outlook(request).as_dict(), Run(request).settings.scan), form)
         return
     nightly.scan(request, lambda: datetime.now(UTC), counting("looking at objects"))
     summary = json.loads(tasks.report_text(request, "json"))

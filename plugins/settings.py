@@ -144,6 +144,7 @@ class ScanSettings(_Frozen):
     max_pixels: int = Field(default=200_000_000, ge=1)
     max_seconds: float = Field(default=20, gt=0)
     still_seconds: float = Field(default=1, gt=0)
+    cost_per_core_hour: float | None = Field(default=None, ge=0)
 
 
 class _Holding(_Frozen):

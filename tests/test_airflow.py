@@ -1,4 +1,4 @@
-"""The DAGs in a real Airflow: scheduler, LocalExecutor, SQLite. One instance serves the whole module."""
+"""The DAGs in a real Airflow: `airflow standalone`, LocalExecutor, SQLite. One instance serves the whole module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def organisation(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Or
 
 @pytest.fixture(scope="module")
 def airflow(organisation: Organisation) -> Iterator[LocalAirflow]:
-    with running(organisation.folder / "airflow", organisation.settings) as started:
+    with running(organisation.folder / "airflow", organisation.settings, parts=("standalone",)) as started:
         yield started
 
 
@@ -73,6 +73,30 @@ def test_a_backfill_of_three_days_looks_at_each_days_pictures_and_at_nothing_els
         "2026-10-15",
         "2026-10-16",
     }
+
+
+def test_a_backfill_looks_again_when_it_is_told_so_in_airflows_own_words(
+    airflow: LocalAirflow, organisation: Organisation
+) -> None:
+    day = "2026-10-15"
+    words = ("backfill", "create", "--dag-id", "face_census", "--from-date", day, "--to-date", day)
+    before = evidence(organisation).read("objects")
+    shown = cli(airflow, *words, "--reprocess-behavior", "completed", "--dry-run")
+    assert day in shown
+    assert len(evidence(organisation).commits()) == 3, "a dry run runs nothing"
+    cli(airflow, *words, "--reprocess-behavior", "completed")
+    (name,) = [
+        d["dag_run_id"]
+        for d in airflow.call("GET", "/dags/face_census/dagRuns?run_type=backfill")["dag_runs"]
+        if d["partition_key"] == day
+    ]
+    assert airflow.wait("face_census", name, 300) == "success"
+    assert evidence(organisation).commits()[-1].run_id == f"face_census-{name}-again1"
+    again = evidence(organisation).read("objects")
+    seen = [Path(uri).name for uri in again["uri"]]
+    assert len(again) == len(before) + 1
+    assert seen.count("cam1_20261015T090000.jpg") == 2, "it was looked at again, and the first look stands untouched"
+    assert len(evidence(organisation).objects()) == len(before)
 
 
 def test_a_day_run_twice_changes_nothing(airflow: LocalAirflow, organisation: Organisation) -> None:

@@ -1,13 +1,13 @@
 """Two Celery workers against one, each pinned to a core of its own; and what Airflow costs beside the work.
 
-The same pictures are scanned from nothing, in turns; PostgreSQL and Redis of this machine serve Airflow. What is compared
-is the time from the start of the first task that looks to the end of the last. Airflow itself runs on the same cores
+The same pictures are scanned from nothing, in turns; PostgreSQL and Redis of this machine serve Airflow. What is
+compared is the time from the start of the first task that looks to the end of the last. Airflow itself runs on the same cores
 beside them, so on two cores the ratio is the least that two machines would give. FACEWARDEN_BENCH_PICTURES and
 FACEWARDEN_BENCH_RUNS size it.
 
-``workers_overhead_share`` is what Airflow adds to a scan of 20 minutes: between the end of one task and the start of the
-next on a worker, at the start of each task (the look at a single picture, nearly all of it loading), as often as such a
-scan is cut into tasks; and once between the stages.
+``workers_overhead_share`` is what Airflow adds to a scan of 20 minutes: between the end of one task and the start of
+the next on a worker, at the start of each task (the look at a single picture, nearly all of it loading), as often as
+such a scan is cut into tasks; and once between the stages.
 """
 
 from __future__ import annotations
