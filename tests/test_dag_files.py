@@ -49,7 +49,7 @@ def test_parsing_the_dag_folder_imports_nothing_heavy(package: str, parsed: dict
 
 
 def context(conf: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    params = {"as_of": None, "store": None, "since": None, "until": None}
+    params = dict.fromkeys(("as_of", "camera", "prefix", "reprocess", "since", "store", "until"))
     run = SimpleNamespace(
         run_id="r1",
         run_type=more.pop("run_type", "manual"),
@@ -143,7 +143,7 @@ def test_a_run_started_by_new_evidence_speaks_of_the_day_of_that_evidence() -> N
 @pytest.mark.parametrize(
     ("conf", "says"),
     [
-        pytest.param({"bogus": 1}, "unknown parameters: bogus; allowed are as_of, since, store, until", id="unknown"),
+        pytest.param({"bogus": 1}, "unknown parameters: bogus; allowed are as_of, camera, prefix,", id="unknown"),
         pytest.param({"since": "2026-01-01"}, "since and until go together", id="half a span"),
         pytest.param({"since": "2026-01-02", "until": "2026-01-01"}, "is after until", id="turned round"),
     ],

@@ -1,9 +1,9 @@
 """Two Celery workers against one, each pinned to a core of its own; and what Airflow costs beside the work.
 
 The same pictures are scanned from nothing, in turns; PostgreSQL and Redis of this machine serve Airflow. What is
-compared is the time from the start of the first task that looks to the end of the last. Airflow itself runs on the same cores
-beside them, so on two cores the ratio is the least that two machines would give. FACEWARDEN_BENCH_PICTURES and
-FACEWARDEN_BENCH_RUNS size it.
+compared is the time from the start of the first task that looks to the end of the last. Airflow itself runs on the
+same cores beside them, so on two cores the ratio is the least that two machines would give.
+FACEWARDEN_BENCH_PICTURES and FACEWARDEN_BENCH_RUNS size it.
 
 ``workers_overhead_share`` is what Airflow adds to a scan of 20 minutes: between the end of one task and the start of
 the next on a worker, at the start of each task (the look at a single picture, nearly all of it loading), as often as
@@ -64,8 +64,9 @@ def measure() -> Figures:
                     cluster.employ("w2", yes=workers == 2)
                     runs[workers].append(_scanned(cluster, folder, f"run-{number}-{workers}"))
                     looks = _looks(runs[workers][-1])
+                    kept = _bytes(folder / "evidence", folder / "vectors") / PICTURES
                     print(f"  {workers} workers: {_span(looks):.0f} s in {len(looks)} tasks", flush=True)
-    return _figures(runs, statistics.median(starts))
+    return _figures(runs, statistics.median(starts)) | {"workers_kept_bytes_a_picture": kept}
 
 
 def _figures(runs: dict[int, list[Tasks]], start: float) -> Figures:
@@ -105,6 +106,10 @@ def _scanned(cluster: Cluster, folder: Path, run_id: str, **part: str) -> Tasks:
     path = f"/dags/face_census/dagRuns/{run_id}/taskInstances?limit=1000"
     tasks: Tasks = cluster.airflow.call("GET", path)["task_instances"]
     return tasks
+
+
+def _bytes(*folders: Path) -> int:
+    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
 def _looks(tasks: Tasks) -> Tasks:
