@@ -24,7 +24,7 @@ from typing import Any
 
 SQLITE_PARALLELISM = 4
 _ROOT = Path(__file__).resolve().parent.parent
-_START_SECONDS = 180.0
+_START_SECONDS = 300.0
 
 
 class AirflowProblem(Exception):
@@ -42,6 +42,7 @@ def environment(home: Path, settings: Path, port: int = 8080, *, nightly: bool =
         | first_night
         | {
             "AIRFLOW_HOME": str(home),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",  # for standalone
             "FACEWARDEN_SETTINGS": str(settings.absolute()),
             "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),

@@ -39,7 +39,7 @@ def test_the_costs_are_those_of_the_formulas(costs: ModuleType) -> None:
     found = costs.rows(one, 1e6)
     assert found["first scan, core-hours"] == "100"  # 100 for looking, 0.01 for listing
     assert found["... money for cores"] == "200"
-    assert found["... money for requests"] == "0.4"  # 0.005 for 1,000 LIST, 0.4 for a million GET
+    assert found["... money for requests"] == "0.41"  # 0.005 for 1,000 LIST, 0.4 for a million GET
     assert found["a later night, core-hours"] == "10"
     assert found["... in memory, GB"] == "0.06"
 

@@ -3,7 +3,7 @@
     .venv/bin/python tests/benchmarks/costs.py            prints the table
     .venv/bin/python tests/benchmarks/costs.py --write    writes it into the page
 
-Change a figure of the page's first table, a price or an assumption, and write again; a test holds page and table together.
+Change a figure of the page, a price or an assumption, and write again; a test holds page and table together.
 """
 
 from __future__ import annotations
