@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
-import pytest
+from tests import scale_costs as costs
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def costs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("costs", ROOT / "tests" / "benchmarks" / "costs.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_the_table_is_what_the_unit_costs_of_the_page_give() -> None:
+    assert costs.written(PAGE) == PAGE, "run `.venv/bin/python tests/scale_costs.py --write`"
 
 
-def test_the_table_is_what_the_unit_costs_of_the_page_give(costs: ModuleType) -> None:
-    assert costs.written(PAGE) == PAGE, "run `.venv/bin/python tests/benchmarks/costs.py --write`"
-
-
-def test_the_costs_are_those_of_the_formulas(costs: ModuleType) -> None:
+def test_the_costs_are_those_of_the_formulas() -> None:
     one = dict.fromkeys(costs.units(PAGE), 0.0) | {
         "look_seconds": 0.36,
         "list_seconds": 36.0,
@@ -44,7 +33,7 @@ def test_the_costs_are_those_of_the_formulas(costs: ModuleType) -> None:
     assert found["... in memory, GB"] == "0.06"
 
 
-def test_a_changed_price_changes_the_table(costs: ModuleType) -> None:
+def test_a_changed_price_changes_the_table() -> None:
     dearer = PAGE.replace("| `core_hour_price` | **0.04**", "| `core_hour_price` | **0.4**")
     assert dearer != PAGE
     assert costs.written(dearer) not in {dearer, PAGE}

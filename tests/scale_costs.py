@@ -1,7 +1,7 @@
 """Works out what docs/scale.md says of 100 million and 10 billion objects from the unit costs that stand in it.
 
-    .venv/bin/python tests/benchmarks/costs.py            prints the table
-    .venv/bin/python tests/benchmarks/costs.py --write    writes it into the page
+    .venv/bin/python tests/scale_costs.py            prints the table
+    .venv/bin/python tests/scale_costs.py --write    writes it into the page
 
 Change a figure of the page, a price or an assumption, and write again; a test holds page and table together.
 """
@@ -12,8 +12,8 @@ import re
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
-BEGIN, END = "<!-- worked out by tests/benchmarks/costs.py -->\n", "<!-- end -->"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- worked out by tests/scale_costs.py -->\n", "<!-- end -->"
 SIZES = {"100 million": 1e8, "10 billion": 1e10}
 SECONDS_A_NIGHT = 8 * 3600.0
 Units = dict[str, float]
