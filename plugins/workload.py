@@ -18,7 +18,7 @@ _VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".t
 # Small scans are cut small, so that every worker has something to do: into so many tasks, unless they would be shorter
 # than this share of a task; and a chunk is at most this share of the work before it: a stream does not say its length.
 _TASKS, _SHORTEST = 16, 1 / 12
-_FIRST, _SHARE = 1 / 30, 0.1
+_FIRST, _SHARE = 1 / 60, 0.05
 
 
 def expected_seconds(found: StoredObject) -> float:

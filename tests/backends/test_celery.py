@@ -23,7 +23,7 @@ from tests.organisation import AS_OF, SETTINGS, Organisation, jpeg, make_organis
 pytestmark = [pytest.mark.backend, pytest.mark.airflow, pytest.mark.timeout(600)]
 
 # So many pictures in the large store, saved every few pictures.
-PICTURES = 60
+PICTURES = 90
 WORKERS = ("w1", "w2")
 
 
@@ -60,7 +60,7 @@ def cluster(organisation: Organisation, alone: dict[str, Any]) -> Iterator[Clust
 def use_evidence(organisation: Organisation, name: str) -> None:
     """Let the next runs begin with no evidence, in folders of this name."""
     settings = yaml.safe_load(SETTINGS)
-    settings["scan"] = {"chunk_objects": PICTURES, "workers": 1, "task_seconds": 18, "save_seconds": 0.1}
+    settings["scan"] = {"chunk_objects": PICTURES, "workers": 1, "task_seconds": 27, "save_seconds": 0.1}
     settings |= {"evidence": f"./evidence-{name}", "vectors": {"url": f"./vectors-{name}"}}
     organisation.settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
 

@@ -32,7 +32,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from tests.airflow_cluster import Cluster, running_cluster
 from tests.organisation import jpeg
 
-PICTURES = int(os.environ.get("FACEWARDEN_BENCH_PICTURES", "600"))
+PICTURES = int(os.environ.get("FACEWARDEN_BENCH_PICTURES", "1500"))
 RUNS = int(os.environ.get("FACEWARDEN_BENCH_RUNS", "3"))
 SCAN_SECONDS = 20 * 60.0
 STAGES = ("plan", "look", "identities", "judge", "report")
