@@ -112,14 +112,15 @@ def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Pa
     look, status, reason = None, "scanned", None
     try:
         found = store.filed(found)
-        look = looker.look(store.read(found))
+        with store.open(found) as file:
+            look = looker.look(file)
         if look.watched and look.watched.refusal:
             # The faces before the damage are kept and counted; that the rest was not seen is said.
             status, reason = "quarantined", look.watched.refusal.value
     except StoreProblem as problem:
         status, reason = "quarantined", problem.kind
     except Refused as refused:
-        status = "unsupported" if refused.reason is Refusal.UNSUPPORTED else "quarantined"
+        status = "unsupported" if refused.reason.is_unsupported else "quarantined"
         reason = refused.reason.value
     except MemoryError:
         status, reason = "quarantined", Refusal.TOO_LARGE.value

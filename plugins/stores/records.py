@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 # Larger than any photograph: 200 megapixels of uncompressed colour are 572 MiB, but nobody stores faces that way.
 MAX_BYTES = 512 * 2**20
@@ -51,6 +51,9 @@ class PictureStore(Protocol):
     def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
         """Read one picture."""
 
+    def open(self, obj: StoredObject) -> BinaryIO:
+        """Open one picture, film or archive."""
+
     def filed(self, obj: StoredObject) -> StoredObject:
         """Fill in whom a picture is filed under where a file beside it says so."""
 
@@ -62,7 +65,8 @@ class StoreProblem(Exception):
         where: the store, database or table; never the name of a file.
         why: the reason, one line.
         retry: whether trying again may help.
-        kind: the reason in one word: ``vanished``, ``too_large``, ``not_a_file``, or ``unreadable`` for all else.
+        kind: the reason in one word: ``vanished``, ``too_large``, ``not_a_file``, ``changed``, or ``unreadable`` for
+            all else.
     """
 
     def __init__(self, where: str, why: str, retry: bool = False, kind: str = "unreadable") -> None:

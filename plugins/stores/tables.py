@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,10 @@ class TableStore:
             StoreProblem: ``vanished``, ``too_large`` (over ``max_bytes``), ``not_a_file`` or ``unreadable``.
         """
         return self._pictures.read(obj, max_bytes)
+
+    def open(self, obj: StoredObject) -> BinaryIO:
+        """Open one picture; raises what ``read`` does."""
+        return io.BytesIO(self.read(obj))
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Give the picture as it is: its row says whose it is."""

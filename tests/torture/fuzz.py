@@ -152,7 +152,7 @@ def _decode_all(numbers: list[int], told: Connection) -> None:
         try:
             kind = recognise(data)
             if isinstance(kind, Film):
-                video = Video(data, kind, limits, 1.0)
+                video = Video(io.BytesIO(data), kind, limits, 1.0)
                 for _ in video.stills():
                     pass
             else:
