@@ -11,7 +11,7 @@ from plugins.request import RunRequest
 from plugins.schedule import (
     EVIDENCE_ASSET,
     REQUEST_KEY,
-    asks_anew,
+    asked_day,
     controller_timezone,
     first_night,
     map_limit,
@@ -62,8 +62,8 @@ def face_census() -> None:
 
         context = get_current_context()
         request = request_for(context)
-        if asks_anew(context):
-            request = tasks.done_again(request)
+        if day := asked_day(context):
+            request = tasks.done_again(request, day)
         context["ti"].xcom_push(key=REQUEST_KEY, value=request.to_json())
         return tasks.batches(request, tasks.plan(request), map_limit())
 

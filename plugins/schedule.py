@@ -87,7 +87,7 @@ def request_for(context: Mapping[str, Any]) -> RunRequest:
 
 
 def _named(dag_id: str, run: Any) -> str:
-    """Name a run; one that was cleared, as a backfill that reprocesses does, is another one: what it made is kept."""
+    """Name a run; one that was cleared is another one: what it made is kept."""
     return f"{dag_id}-{run.run_id}" + (f"-again{run.clear_number}" if run.clear_number else "")
 
 
@@ -103,11 +103,15 @@ def planned_request(context: Mapping[str, Any]) -> RunRequest:
     return RunRequest.from_json(text)
 
 
-def asks_anew(context: Mapping[str, Any]) -> bool:
-    """Say whether a backfill asks for a day again (``--reprocess-behavior``) and no parameter says what of it."""
+def asked_day(context: Mapping[str, Any]) -> str | None:
+    """Give what the ids of all runs of a backfilled day have in common; None for other runs, and when ``reprocess`` is set.
+
+    Airflow makes a second run of a day only when a backfill asks for it (``--reprocess-behavior``), beside the first.
+    """
     run = context["dag_run"]
     is_backfill = getattr(run.run_type, "value", run.run_type) == "backfill"
-    return bool(is_backfill and run.clear_number and not context["params"].get("reprocess"))
+    key = context.get("partition_key") or run.partition_key
+    return f"__{key}__" if is_backfill and key and not context["params"].get("reprocess") else None
 
 
 def map_limit() -> int:

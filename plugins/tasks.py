@@ -98,11 +98,15 @@ def report_text(request: RunRequest, form: str) -> str:
     return render_report(Run(request), form)
 
 
-def done_again(request: RunRequest) -> RunRequest:
-    """Let a run that was cleared after it had been committed look at its whole span again; one that failed goes on."""
-    name = request.run_id.rpartition("-again")[0]
-    done = any(c.run_id == name or c.run_id.startswith(f"{name}-again") for c in Run(request).evidence.commits())
-    return replace(request, reprocess="completed") if done else request
+def done_again(request: RunRequest, day: str) -> RunRequest:
+    """Let the run of a day that another run has committed already look at its whole span again.
+
+    Args:
+        request: of a backfilled day.
+        day: what the ids of all runs of this day have in common.
+    """
+    others = (commit.run_id for commit in Run(request).evidence.commits() if commit.run_id != request.run_id)
+    return replace(request, reprocess="completed") if any(day in run_id for run_id in others) else request
 
 
 def batches(request: RunRequest, plan: ScanPlan, limit: int) -> list[list[str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from plugins.schedule import EVIDENCE_ASSET, BadRequest, asks_anew, map_limit, planned_request, request_for
+from plugins.schedule import EVIDENCE_ASSET, BadRequest, asked_day, map_limit, planned_request, request_for
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ["mediapipe", "onnxruntime", "onnx", "great_expectations", "faiss", "sklearn", "cv2", "pandas"]
@@ -105,18 +105,15 @@ def test_a_run_that_was_cleared_is_another_run_and_one_that_is_tried_again_is_no
 
 
 @pytest.mark.parametrize(
-    ("run_type", "cleared", "conf", "anew"),
+    ("run_type", "conf", "day"),
     [
-        pytest.param("backfill", 1, {}, True, id="a backfill that reprocesses"),
-        pytest.param("backfill", 0, {}, False, id="a first backfill"),
-        pytest.param("backfill", 1, {"reprocess": "none"}, False, id="told what to do"),
-        pytest.param("manual", 1, {}, False, id="cleared by hand"),
+        pytest.param("backfill", {}, "__2026-10-20__", id="a backfill"),
+        pytest.param("backfill", {"reprocess": "none"}, None, id="told what to do"),
+        pytest.param("scheduled", {}, None, id="a night"),
     ],
 )
-def test_only_a_backfill_that_reprocesses_asks_anew(
-    run_type: str, cleared: int, conf: dict[str, Any], anew: bool
-) -> None:
-    assert asks_anew(context(conf, run_type=run_type, clear_number=cleared)) is anew
+def test_only_a_backfill_may_ask_for_a_day_again(run_type: str, conf: dict[str, Any], day: str | None) -> None:
+    assert asked_day(context(conf, run_type=run_type, partition_key="2026-10-20")) == day
 
 
 def test_the_other_tasks_do_what_the_first_one_planned() -> None:

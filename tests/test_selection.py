@@ -166,3 +166,13 @@ def test_backfills_over_spans_that_overlap_do_not_step_on_each_other(
     side_by_side = facts(organisation)
     assert side_by_side["sealed"]
     assert side_by_side == facts(alone)
+
+
+def test_a_day_is_looked_at_again_only_when_another_run_of_it_was_committed(organisation: Organisation) -> None:
+    first = organisation.request("face_census-backfill__t__2026-10-20__a")
+    assert tasks.done_again(first, "__2026-10-20__").reprocess == "none"
+    night(first)
+    assert tasks.done_again(first, "__2026-10-20__").reprocess == "none", "it is the same run, tried again"
+    second = replace(first, run_id="face_census-backfill__t__2026-10-20__b")
+    assert tasks.done_again(second, "__2026-10-20__").reprocess == "completed"
+    assert tasks.done_again(second, "__2026-10-21__").reprocess == "none"
