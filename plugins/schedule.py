@@ -104,7 +104,7 @@ def planned_request(context: Mapping[str, Any]) -> RunRequest:
 
 
 def asked_day(context: Mapping[str, Any]) -> str | None:
-    """Give what the ids of all runs of a backfilled day have in common; None for other runs, and when ``reprocess`` is set.
+    """Give what the ids of all runs of a backfilled day have in common; None when ``reprocess`` says what to do.
 
     Airflow makes a second run of a day only when a backfill asks for it (``--reprocess-behavior``), beside the first.
     """

@@ -3,7 +3,7 @@
 The same pictures are scanned from nothing, in turns; PostgreSQL and Redis of this machine serve Airflow. What is
 compared is the time from the start of the first task that looks to the end of the last. Airflow itself runs on the
 same cores beside them, so on two cores the ratio is the least that two machines would give.
-FACEWARDEN_BENCH_PICTURES and FACEWARDEN_BENCH_RUNS size it.
+FACEWARDEN_BENCH_PICTURES, _RUNS and _TASK_SECONDS size it; the last only how the scan is cut here.
 
 ``workers_overhead_share`` is what Airflow adds to a scan of 20 minutes: between the end of one task and the start of
 the next on a worker, at the start of each task (the look at a single picture, nearly all of it loading), as often as
@@ -33,6 +33,7 @@ from tests.airflow_cluster import Cluster, running_cluster
 from tests.organisation import jpeg
 
 PICTURES = int(os.environ.get("FACEWARDEN_BENCH_PICTURES", "1500"))
+TASK_SECONDS = float(os.environ.get("FACEWARDEN_BENCH_TASK_SECONDS", str(ScanSettings().task_seconds)))
 RUNS = int(os.environ.get("FACEWARDEN_BENCH_RUNS", "3"))
 SCAN_SECONDS = 20 * 60.0
 STAGES = ("plan", "look", "identities", "judge", "report")
@@ -40,6 +41,7 @@ Tasks = list[dict[str, Any]]
 SETTINGS = """
 controller: {name: Benchmark, timezone: UTC}
 policy: cn-draft-2023
+scan: {task_seconds: %s}
 evidence: ./evidence
 secrets: ./secrets
 vectors: {url: ./vectors}
@@ -87,7 +89,7 @@ def _figures(runs: dict[int, list[Tasks]], start: float) -> Figures:
 
 
 def _make(folder: Path) -> None:
-    (folder / "facewarden.yaml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "facewarden.yaml").write_text(SETTINGS % TASK_SECONDS, encoding="utf-8")
     (folder / "pictures").mkdir()
     seen = Image.open(pictures_folder() / "astronaut.png").convert("RGB")
     for number in range(PICTURES):
