@@ -20,7 +20,7 @@ from plugins.request import RunRequest
 from tests.airflow_cluster import Cluster, NoServer, running_cluster
 from tests.organisation import AS_OF, SETTINGS, Organisation, jpeg, make_organisation
 
-pytestmark = [pytest.mark.backend, pytest.mark.airflow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.backend, pytest.mark.airflow, pytest.mark.timeout(900)]
 
 # So many pictures in the large store, saved every few pictures.
 PICTURES = 90
@@ -83,7 +83,7 @@ def facts(organisation: Organisation, name: str) -> dict[str, Any]:
     }
 
 
-def wait_for(true: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(true: Callable[[], object], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"waited {seconds} s in vain"
