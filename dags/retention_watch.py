@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
 
-from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for
+from plugins.pods import pod_of
+from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, request_for, retry_delay
 
 
 @dag(
@@ -17,7 +16,7 @@ from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, r
     start_date=first_night(),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={"retries": 2, "retry_delay": retry_delay()},
     params={
         "as_of": Param(None, type=["null", "string"], format="date", description="Judge as of this day; empty: today."),
         "policy": Param(None, type=["null", "string"], description="Judge by this policy; empty: the settings'."),
@@ -28,7 +27,7 @@ from plugins.schedule import EVIDENCE_ASSET, controller_timezone, first_night, r
 def retention_watch() -> None:
     """Judge the evidence as it stands; open no image."""
 
-    @task
+    @task(executor_config=pod_of("judge"))
     def judge() -> str:
         """Judge, commit the findings, write the report."""
         from plugins import tasks

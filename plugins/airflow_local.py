@@ -24,7 +24,7 @@ from typing import Any
 
 SQLITE_PARALLELISM = 4
 _ROOT = Path(__file__).resolve().parent.parent
-_START_SECONDS = 180.0
+_START_SECONDS = 300.0
 
 
 class AirflowProblem(Exception):
@@ -42,6 +42,7 @@ def environment(home: Path, settings: Path, port: int = 8080, *, nightly: bool =
         | first_night
         | {
             "AIRFLOW_HOME": str(home),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",  # for standalone
             "FACEWARDEN_SETTINGS": str(settings.absolute()),
             "AIRFLOW__CORE__DAGS_FOLDER": str(_ROOT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(_ROOT / "plugins"),
@@ -133,25 +134,29 @@ class LocalAirflow:
         return {s: states.count(s) for s in sorted(set(states))}
 
 
+PARTS = ("api-server", "scheduler", "dag-processor")
+"""The processes that make up an Airflow with a LocalExecutor; ``("standalone",)`` is Airflow's own bundle of them."""
+
+
 @contextmanager
-def running(home: Path, settings: Path, port: int | None = None, *, nightly: bool = False) -> Iterator[LocalAirflow]:
+def running(
+    home: Path, settings: Path, port: int | None = None, *, nightly: bool = False, parts: tuple[str, ...] = PARTS
+) -> Iterator[LocalAirflow]:
     """Start the small Airflow, wait until it answers and knows the DAGs, stop it at the end.
 
     Raises:
         AirflowProblem: a part ended or did not answer in time.
     """
-    home.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     env = environment(home, settings, port, nightly=nightly)
-    (home / "logs").mkdir(exist_ok=True)
-    _airflow(env, home / "logs" / "migrate.out", "db", "migrate")
-    parts = [_spawn(env, home, part) for part in ("api-server", "scheduler", "dag-processor")]
+    migrate(env, home)
+    started = [spawn(env, home, part) for part in parts]
     airflow = LocalAirflow(home, env, f"http://127.0.0.1:{port}")
     try:
-        _wait_until_ready(airflow, parts)
+        wait_until_ready(airflow, started)
         yield airflow
     finally:
-        _stop(parts)
+        stop(started)
 
 
 def serve(home: Path, settings: Path, port: int, say: Callable[[str], None]) -> None:
@@ -172,16 +177,24 @@ def serve(home: Path, settings: Path, port: int, say: Callable[[str], None]) -> 
             raise AirflowProblem(f"Airflow stopped answering; see {home}/logs/*.out") from error
 
 
-def _airflow(env: Mapping[str, str], log: Path, *words: str) -> None:
+def migrate(env: Mapping[str, str], home: Path) -> None:
+    """Make Airflow's home and its database.
+
+    Raises:
+        AirflowProblem: the database could not be made.
+    """
+    log = home / "logs" / "migrate.out"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        done = subprocess.run([_command(), *words], env=env, stdout=out, stderr=out, check=False)  # noqa: S603
+        done = subprocess.run([_command(), "db", "migrate"], env=env, stdout=out, stderr=out, check=False)  # noqa: S603
     if done.returncode:
-        raise AirflowProblem(f"airflow {' '.join(words)} ended with {done.returncode}; see {log}")
+        raise AirflowProblem(f"airflow db migrate ended with {done.returncode}; see {log}")
 
 
-def _spawn(env: Mapping[str, str], home: Path, part: str) -> subprocess.Popen[bytes]:
+def spawn(env: Mapping[str, str], home: Path, part: str, *words: str) -> subprocess.Popen[bytes]:
+    """Start a part of Airflow in a process group of its own; what it says goes to ``logs/PART.out``."""
     with (home / "logs" / f"{part}.out").open("ab") as out:
-        command = [_command(), part]
+        command = [_command(), part, *words]
         return subprocess.Popen(command, env=env, stdout=out, stderr=out, start_new_session=True)  # noqa: S603
 
 
@@ -189,7 +202,12 @@ def _command() -> str:
     return str(Path(sys.executable).parent / "airflow")
 
 
-def _wait_until_ready(airflow: LocalAirflow, parts: list[subprocess.Popen[bytes]]) -> None:
+def wait_until_ready(airflow: LocalAirflow, parts: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until Airflow answers and knows the DAGs.
+
+    Raises:
+        AirflowProblem: a part ended, a DAG cannot be read, or it took too long.
+    """
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         if any(part.poll() is not None for part in parts):
@@ -207,7 +225,8 @@ def _wait_until_ready(airflow: LocalAirflow, parts: list[subprocess.Popen[bytes]
     raise AirflowProblem(f"Airflow did not start; see {airflow.home}/logs/*.out")
 
 
-def _stop(parts: list[subprocess.Popen[bytes]]) -> None:
+def stop(parts: list[subprocess.Popen[bytes]]) -> None:
+    """Ask parts and their children to end; kill those that do not."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for part in parts:
             try:

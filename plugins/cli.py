@@ -20,6 +20,7 @@ from plugins.cli_deadline import deadline
 from plugins.cli_decide import attest, decide, ended, filed, findings, log
 from plugins.cli_deletion import deletion_plan
 from plugins.cli_discover import discover
+from plugins.cli_part import Day, narrowed, part_options
 from plugins.cli_progress import counting
 from plugins.cli_subject import subject
 
@@ -39,20 +40,6 @@ _USAGE_PROBLEMS = {
 }
 
 
-class _Day(click.ParamType[date]):
-    """A calendar day."""
-
-    name = "DAY"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no day; write it as YYYY-MM-DD, like 2026-10-20", param, ctx)
-
-
 _settings = click.option(
     "-c",
     "--config",
@@ -62,7 +49,7 @@ _settings = click.option(
     type=click.Path(dir_okay=False),
     help="Settings of the organisation.",
 )
-_as_of = click.option("--as-of", type=_Day(), help="Judge as of this day (default: today where the controller is).")
+_as_of = click.option("--as-of", type=Day(), help="Judge as of this day (default: today where the controller is).")
 _format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
 )
@@ -109,10 +96,15 @@ def demo(folder: Path, fresh: bool) -> None:
 @_settings
 @_as_of
 @click.option("--store", metavar="NAME", help="Only this store or database (or all whose names begin so).")
-@click.option("--dry-run", is_flag=True, help="Only say what a scan would do: objects, bytes, expected minutes.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what a scan would do: objects, bytes, minutes and cost as measured on a few of them.",
+)
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), metavar="M",
               help="Begin with no object after so many minutes; what is left is for the next run.")  # fmt: skip
 @click.option("--max-bytes", type=click.IntRange(1), metavar="N", help="Look at no more bytes than this.")
+@part_options
 @_format
 def scan(  # noqa: PLR0913 - click hands over an argument per option
     config: str,
@@ -122,20 +114,29 @@ def scan(  # noqa: PLR0913 - click hands over an argument per option
     max_minutes: float | None,
     max_bytes: int | None,
     form: str,
+    **part: Any,
 ) -> None:
     """Run the whole nightly scan without a scheduler: list, look, count, judge, report.
 
     With a budget it ends cleanly when that is used up: what was looked at counts, what was not is said and is looked at
     by the next run.
+
+    \b
+    A month of one camera:       facewarden scan --since 2026-09-01 --until 2026-09-30 --camera gate-1
+    What could not be read:      facewarden scan --reprocess failed
+    What would that cost?        add --dry-run
     """
     from dataclasses import replace
 
     from plugins import nightly, tasks
+    from plugins.pricing import priced
+    from plugins.run import Run
 
     stop_at = datetime.now(UTC) + timedelta(minutes=max_minutes) if max_minutes else None
     request = replace(_request(config, as_of, "scan", store), stop_at=stop_at, max_bytes=max_bytes)
+    request = narrowed(request, **part)
     if dry_run:
-        _print(nightly.outlook(request).as_dict(), form)
+        _print(priced(nightly.outlook(request).as_dict(), Run(request).settings.scan), form)
         return
     nightly.scan(request, lambda: datetime.now(UTC), counting("looking at objects"))
     summary = json.loads(tasks.report_text(request, "json"))

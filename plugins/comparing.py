@@ -16,6 +16,7 @@ from plugins.evidence import Fragment
 from plugins.known import Known, KnownObjects
 from plugins.noting import Noted
 from plugins.run import Run
+from plugins.selection import Selection
 from plugins.settings import DatabaseSettings, StoreSettings
 from plugins.stores.records import StoredObject, StoreProblem
 from plugins.taking_over import Twin, take_over
@@ -54,6 +55,7 @@ class Comparison:
 
     def __init__(self, run: Run, holding: StoreSettings | DatabaseSettings, dry: bool, budget: Budget) -> None:
         self._run, self._holding, self._budget = run, holding, budget
+        self._selection = Selection(run.request, run.settings, holding)
         self.coverage = Coverage(holding.name)
         self.noted = Noted(run, holding.name, dry)
         self.moved = Fragment()
@@ -70,7 +72,8 @@ class Comparison:
                     continue
                 if not self._is_new(found, before):
                     continue
-                place = known.twin(found)
+                # What is to be looked at again is its own twin.
+                place = None if before and self._selection.repeats(before) else known.twin(found)
                 if place is not None:
                     twins.append(Twin(found, place))
                 elif self._is_taken_on(found):
@@ -111,7 +114,7 @@ class Comparison:
             self.noted.add(found, status="skipped", reason=found.skip)
             return False
         verdict = before.verdict(found.version) if before else None
-        if verdict:
+        if before and verdict and not self._selection.repeats(before):
             self.coverage.counts[verdict] += 1
             return False
         return True
@@ -127,7 +130,9 @@ class Comparison:
         return False
 
     def _in_span(self, found: StoredObject, captured_at: datetime | None) -> bool:
-        """Say whether an object was captured or changed in the days the run is asked for."""
+        """Say whether an object is in the part of the store, and of the days, that the run is asked for."""
+        if not self._selection.takes(found):
+            return False
         since, until = self._run.request.since, self._run.request.until
         if since is None or until is None:
             return True

@@ -79,7 +79,7 @@ def judge_run(run: Run, span: Span, policy_name: str, kind: str = "scan", data_d
     evidence.publish(report_path(request.run_id), to_json(report).encode())
     evidence.commit(request.run_id, Pending(pending.fragment + made, pending.parts), span.ended_at)
     if kind == "scan":
-        run.vectors.keep_only(set(evidence.objects()["file"]) | set(evidence.parts()))
+        _tidy_vectors(run)
         run.comparisons.keep_own()
     return str(made.notes["verdict"])
 
@@ -148,6 +148,20 @@ def _frozen(run: Run, judged: Sequence[Judgement], request: RunRequest) -> dict[
     return notes
 
 
+def _tidy_vectors(run: Run) -> None:
+    """Remove the vectors of parts that hold no current object.
+
+    A run beside this one may have sealed vectors that nothing names yet: then only of those that a commit names.
+    """
+    evidence = run.evidence
+    current = set(evidence.objects()["file"])
+    if set(evidence.names("pending")) <= {"parts"}:
+        run.vectors.keep_only(current | set(evidence.parts()))
+        return
+    paths = {path for commit in evidence.commits() for path in commit.fragment.files.get("objects", [])}
+    run.vectors.remove({posixpath.basename(path).removesuffix(".parquet") for path in paths} - current)
+
+
 def report_path(run_id: str) -> str:
     """Where the report's data of a run lies under the evidence URL."""
     return f"reports/{safe_name(run_id)}.json"
@@ -175,7 +189,7 @@ def _looked_at(run: Run, pending: Pending, chunks: set[str]) -> pd.DataFrame:
     """Give the objects of this run's chunks; a run beside this one may have committed some of their parts."""
     fragments = [*(commit.fragment for commit in run.evidence.commits()), pending.fragment]
     paths = dict.fromkeys(path for fragment in fragments for path in fragment.files.get("objects", []))
-    own = [path for path in paths if posixpath.basename(path).removesuffix(".parquet").rsplit("-", 1)[0] in chunks]
+    own = [path for path in paths if posixpath.basename(path).split("-", 1)[0] in chunks]
     objects = run.evidence.read_fragment("objects", Fragment({"objects": own}), ["store", "uri", "status"])
     return objects.drop_duplicates(["store", "uri"], keep="last")
 

@@ -171,6 +171,11 @@ class Known:
         return _STATUSES[self._row["status"]]
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether a run that no commit has taken in looked at it."""
+        return bool(self._row["is_fresh"])
+
+    @property
     def captured_at(self) -> datetime | None:
         """When it was taken, UTC."""
         at = int(self._row["captured_at"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from typing import Literal
+
+Reprocess = Literal["none", "failed", "completed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,10 @@ class RunRequest:
         store: only this store or database; empty for all.
         since: with ``until``, only what was captured or changed in these days (both included).
         until: see ``since``.
+        prefix: only what lies below a store's root at an address that begins so.
+        camera: only what lies in a folder of this name, at any depth of a store.
+        reprocess: of what is known and unchanged, look again at ``none``, at what ``failed`` (could not be read), or at
+            all that was ``completed``; Airflow's words for its backfills.
         stop_at: no object is begun after this time; what is left is skipped, and looked at by the next run.
         max_bytes: objects are looked at until so many bytes are planned for; the others likewise.
     """
@@ -30,6 +37,9 @@ class RunRequest:
     until: date | None = None
     stop_at: datetime | None = None
     max_bytes: int | None = None
+    prefix: str | None = None
+    camera: str | None = None
+    reprocess: Reprocess = "none"
 
     def to_json(self) -> str:
         """Write it as JSON."""
@@ -52,4 +62,7 @@ class RunRequest:
     def scope(self) -> str:
         """Say in words what is looked at."""
         where = self.store or "everything"
-        return f"{where}, {self.since} to {self.until}" if self.since else where
+        parts = [f"{where}, {self.since} to {self.until}" if self.since else where]
+        parts += [f"prefix {self.prefix}"] if self.prefix else []
+        parts += [f"camera {self.camera}"] if self.camera else []
+        return ", ".join(parts)

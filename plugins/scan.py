@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -28,15 +29,13 @@ from plugins.vectors import FaceVectors
 
 log = logging.getLogger(__name__)
 
-# A killed chunk loses at most the pictures of this many seconds; shorter parts would mean many small files.
-PART_SECONDS = 20.0
-
 
 @dataclass(slots=True)
 class _Part:
     """Rows that will be published together, and the key of the detectors that looked."""
 
     detector_key: str
+    save_seconds: float
     objects: list[dict[str, Any]] = field(default_factory=list)
     faces: list[dict[str, Any]] = field(default_factory=list)
     vectors: list[Any] = field(default_factory=list)
@@ -44,7 +43,7 @@ class _Part:
 
     @property
     def is_due(self) -> bool:
-        return time.monotonic() - self.started > PART_SECONDS
+        return time.monotonic() - self.started > self.save_seconds
 
 
 def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None] = lambda n: None) -> Counter[str]:
@@ -68,7 +67,8 @@ def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None]
     store = run.pictures(holding)
     taken = run.evidence.parts(chunk)
     done = set(run.evidence.read_fragment("objects", sum(taken.values(), Fragment()))["uri"])
-    ended, number, part = Counter[str](), len(taken), _Part(run.detector_key)
+    save_seconds = run.settings.scan.save_seconds
+    ended, number, part = Counter[str](), len(taken), _Part(run.detector_key, save_seconds)
     for found in objects:
         if found.uri in done:
             tick(1)
@@ -79,7 +79,7 @@ def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None]
         ended[_look_at(found, store, looker, part, _Clock(holding, run.settings.controller.zone))] += 1
         if part.is_due:
             _publish(run, f"{chunk}-{number}", part)
-            number, part = number + 1, _Part(run.detector_key)
+            number, part = number + 1, _Part(run.detector_key, save_seconds)
         tick(1)
     if part.objects:
         _publish(run, f"{chunk}-{number}", part)
@@ -158,7 +158,11 @@ def _face_row(found: StoredObject, seen: SeenFace) -> dict[str, Any]:
 
 
 def _publish(run: Run, name: str, part: _Part) -> None:
-    """Seal the vectors, write the rows, and only then name them in a fragment: the part exists from that moment."""
+    """Seal the vectors, write the rows, and only then name them in a fragment: the part exists from that moment.
+
+    Its name is its own: another run over the same objects, or a later one, writes over nothing.
+    """
+    name = f"{name}-{secrets.token_hex(4)}"
     day, store = run.request.as_of, part.objects[0]["store"]
     if part.faces:
         ids = np.array([f["face_id"] for f in part.faces], dtype=np.str_)

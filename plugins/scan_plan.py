@@ -6,19 +6,17 @@ import hashlib
 import json
 import logging
 import operator
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from itertools import islice
 
 from plugins.comparing import Budget, Comparison, Coverage
 from plugins.evidence import Fragment
 from plugins.run import Run
 from plugins.stores.records import StoredObject
+from plugins.workload import cut
 
 log = logging.getLogger(__name__)
 
 _SAMPLES = 8
-_ROWS_A_FILE = 50_000
 _FIELDS = tuple(f.name for f in fields(StoredObject))
 _values = operator.attrgetter(*_FIELDS)
 
@@ -43,9 +41,17 @@ class _Samples:
 
 @dataclass(slots=True)
 class ScanPlan:
-    """What a run has to do: chunk ids with their number of objects, coverage so far, a few objects of each store."""
+    """What a run has to do.
+
+    Attributes:
+        chunks: chunk ids with their number of objects.
+        seconds: the work expected in each chunk.
+        coverage: of each store, so far.
+        samples: a few objects of each store.
+    """
 
     chunks: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     samples: dict[str, list[StoredObject]] = field(default_factory=dict)
 
@@ -69,13 +75,16 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
     With ``dry`` nothing is written. Otherwise the chunks and a fragment with the rows of objects that are gone or
     left out are published in the run's folder.
     """
+    scan = run.settings.scan
     plan, made, budget = ScanPlan(), Fragment(), Budget(run.request.max_bytes)
+    # What is looked at again is other work than what was done before under the same name.
+    key = run.detector_key if run.request.reprocess == "none" else f"{run.detector_key} {run.request.run_id}"
     for holding in run.holdings:
         comparison = Comparison(run, holding, dry, budget)
         samples = _Samples()
-        for chunk in _chunks(comparison.todo(), run.settings.scan.chunk_objects):
-            name = _chunk_name(chunk, run.detector_key)
-            plan.chunks[name] = len(chunk)
+        for chunk, seconds in cut(comparison.todo(), scan.chunk_objects, scan.task_seconds):
+            name = _chunk_name(chunk, key)
+            plan.chunks[name], plan.seconds[name] = len(chunk), seconds
             for found in chunk:
                 samples.add(found)
             if not dry:
@@ -92,12 +101,6 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
         }
         run.evidence.save_fragment(f"{run.folder}/plan.json", Fragment(made.files, notes))
     return plan
-
-
-def _chunks(objects: Iterable[StoredObject], size: int) -> Iterator[list[StoredObject]]:
-    left = iter(objects)
-    while chunk := list(islice(left, size)):
-        yield chunk
 
 
 def _chunk_name(chunk: list[StoredObject], detector_key: str) -> str:

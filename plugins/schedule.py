@@ -18,6 +18,9 @@ from plugins.request import RunRequest
 
 SETTINGS_VARIABLE = "FACEWARDEN_SETTINGS"
 
+REQUEST_KEY = "request"
+"""Under which the first task leaves the request of its run for the others."""
+
 EVIDENCE_ASSET = Asset(name="facewarden_evidence", uri="facewarden://evidence")
 
 
@@ -63,19 +66,59 @@ def request_for(context: Mapping[str, Any]) -> RunRequest:
         days["since"] = days["until"] = key
     if (days["since"] is None) != (days["until"] is None):
         raise BadRequest("since and until go together; give both or neither")
+    if days["since"] and days["until"] and days["until"] < days["since"]:
+        raise BadRequest(f"since {days['since']} is after until {days['until']}; give the earlier day as since")
     # The day the run was asked for, not the day a retry happens to run on.
     asked_on: date = run.run_after.astimezone(ZoneInfo(controller_timezone())).date()
     as_of = days["as_of"] or key or _announced(context) or asked_on
     return RunRequest(
         settings_path=str(settings_path()),
-        run_id=f"{context['dag'].dag_id}-{run.run_id}",
+        run_id=_named(context["dag"].dag_id, run),
         as_of=as_of,
         store=params.get("store"),
         since=days["since"],
         until=days["until"],
         stop_at=run.start_date + timedelta(minutes=minutes) if (minutes := params.get("max_minutes")) else None,
         max_bytes=params.get("max_bytes"),
+        prefix=params.get("prefix"),
+        camera=params.get("camera"),
+        reprocess=params.get("reprocess") or "none",
     )
+
+
+def _named(dag_id: str, run: Any) -> str:
+    """Name a run; one that was cleared is another one: what it made is kept."""
+    return f"{dag_id}-{run.run_id}" + (f"-again{run.clear_number}" if run.clear_number else "")
+
+
+def planned_request(context: Mapping[str, Any]) -> RunRequest:
+    """Give the request that the first task of this run has planned for.
+
+    Raises:
+        BadRequest: the first task has left none.
+    """
+    text = context["ti"].xcom_pull(task_ids="plan", key=REQUEST_KEY)
+    if text is None:
+        raise BadRequest("the task `plan` of this run has left no request; clear it, and with it what follows")
+    return RunRequest.from_json(text)
+
+
+def asked_day(context: Mapping[str, Any]) -> str | None:
+    """Give what the ids of all runs of a backfilled day have in common; None when ``reprocess`` says what to do.
+
+    Airflow makes a second run of a day only when a backfill asks for it (``--reprocess-behavior``), beside the first.
+    """
+    run = context["dag_run"]
+    is_backfill = getattr(run.run_type, "value", run.run_type) == "backfill"
+    key = context.get("partition_key") or run.partition_key
+    return f"__{key}__" if is_backfill and key and not context["params"].get("reprocess") else None
+
+
+def map_limit() -> int:
+    """Give how many tasks Airflow lets one task be mapped to (``core.max_map_length``)."""
+    from airflow.sdk.configuration import conf
+
+    return int(conf.getint("core", "max_map_length"))
 
 
 def _announced(context: Mapping[str, Any]) -> date | None:
@@ -86,6 +129,11 @@ def _announced(context: Mapping[str, Any]) -> date | None:
 
 def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
+
+
+def retry_delay() -> timedelta:
+    """Give the wait before a task's first retry: ``FACEWARDEN_RETRY_SECONDS``, else 30 seconds."""
+    return timedelta(seconds=float(os.environ.get("FACEWARDEN_RETRY_SECONDS", "30")))
 
 
 def first_night() -> datetime:

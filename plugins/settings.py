@@ -140,10 +140,13 @@ class ScanSettings(_Frozen):
     """How much one task takes on, and where it gives up on one picture."""
 
     chunk_objects: int = Field(default=300, ge=1)
+    task_seconds: float = Field(default=120, gt=0)
+    save_seconds: float = Field(default=20, gt=0)
     workers: int = Field(default=0, ge=0)
     max_pixels: int = Field(default=200_000_000, ge=1)
     max_seconds: float = Field(default=20, gt=0)
     still_seconds: float = Field(default=1, gt=0)
+    cost_per_core_hour: float | None = Field(default=None, ge=0)
 
 
 class _Holding(_Frozen):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,11 +24,9 @@ from plugins.request import RunRequest
 from plugins.run import Run
 from plugins.scan import scan_chunk
 from plugins.scan_plan import ScanPlan, plan_scan
+from plugins.workload import evenly
 
 log = logging.getLogger(__name__)
-
-# Airflow refuses to map a task over more than core.max_map_length (1,024 by default) elements.
-MAP_LIMIT = 1000
 
 
 def plan(request: RunRequest) -> ScanPlan:
@@ -99,8 +98,17 @@ def report_text(request: RunRequest, form: str) -> str:
     return render_report(Run(request), form)
 
 
-def batches(plan: ScanPlan) -> list[list[str]]:
-    """Spread chunks over at most ``MAP_LIMIT`` mapped tasks."""
-    each = -(-len(plan.chunks) // MAP_LIMIT) or 1
-    names = list(plan.chunks)
-    return [names[start : start + each] for start in range(0, len(names), each)]
+def done_again(request: RunRequest, day: str) -> RunRequest:
+    """Let the run of a day that another run has committed already look at its whole span again.
+
+    Args:
+        request: of a backfilled day.
+        day: what the ids of all runs of this day have in common.
+    """
+    others = (commit.run_id for commit in Run(request).evidence.commits() if commit.run_id != request.run_id)
+    return replace(request, reprocess="completed") if any(day in run_id for run_id in others) else request
+
+
+def batches(request: RunRequest, plan: ScanPlan, limit: int) -> list[list[str]]:
+    """Spread chunks over mapped tasks of about the same work, at most ``limit`` of them."""
+    return evenly(plan.seconds, Run(request).settings.scan.task_seconds, limit)

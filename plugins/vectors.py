@@ -103,9 +103,13 @@ class VectorStore:
         return len(old)
 
     def keep_only(self, parts: set[str]) -> None:
-        """Remove the vectors of parts that hold no current object any more: replaced, or gone from their store."""
+        """Remove the vectors of all other parts: they hold no current object, being replaced or gone from a store."""
+        self.remove(self.parts() - parts)
+
+    def remove(self, parts: set[str]) -> None:
+        """Remove the vectors of some parts."""
         for name in self._files.names(_FOLDER):
-            if name.split("_", 1)[1] not in parts:
+            if name.split("_", 1)[1] in parts:
                 self._files.remove(f"{_FOLDER}/{name}")
 
     def footprint(self) -> VectorFootprint:

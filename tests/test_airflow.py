@@ -1,4 +1,4 @@
-"""The DAGs in a real Airflow: scheduler, LocalExecutor, SQLite. One instance serves the whole module."""
+"""The DAGs in a real Airflow: `airflow standalone`, LocalExecutor, SQLite. One instance serves the whole module."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plugins.airflow_local import AirflowProblem, LocalAirflow, environment, run
 from plugins.evidence import Evidence
 from tests.organisation import Organisation, make_organisation
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
 
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
@@ -28,7 +28,7 @@ def organisation(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Or
 
 @pytest.fixture(scope="module")
 def airflow(organisation: Organisation) -> Iterator[LocalAirflow]:
-    with running(organisation.folder / "airflow", organisation.settings) as started:
+    with running(organisation.folder / "airflow", organisation.settings, parts=("standalone",)) as started:
         yield started
 
 
@@ -45,7 +45,7 @@ def report(organisation: Organisation, run_id: str) -> dict[str, Any]:
 
 def run(airflow: LocalAirflow, run_id: str, conf: dict[str, Any], dag_id: str = "face_census") -> str:
     airflow.trigger(dag_id, run_id, conf)
-    return airflow.wait(dag_id, run_id, 300)
+    return airflow.wait(dag_id, run_id, 600)
 
 
 def cli(airflow: LocalAirflow, *words: str, **env: str) -> str:
@@ -65,7 +65,7 @@ def test_a_backfill_of_three_days_looks_at_each_days_pictures_and_at_nothing_els
     cli(airflow, "backfill", "create", "--dag-id", "face_census", "--from-date", days[0], "--to-date", days[1])
     names = [d["dag_run_id"] for d in airflow.call("GET", "/dags/face_census/dagRuns?run_type=backfill")["dag_runs"]]
     assert len(names) == 3
-    assert {airflow.wait("face_census", name, 300) for name in names} == {"success"}
+    assert {airflow.wait("face_census", name, 600) for name in names} == {"success"}
     seen = sorted(Path(u).name for u in evidence(organisation).objects()["uri"])
     assert seen == ["cam1_20261015T090000.jpg", "cam1_20261016T090000.jpg"]
     assert {c.fragment.notes["as_of"] for c in evidence(organisation).commits()} == {
@@ -73,6 +73,28 @@ def test_a_backfill_of_three_days_looks_at_each_days_pictures_and_at_nothing_els
         "2026-10-15",
         "2026-10-16",
     }
+
+
+def test_a_backfill_looks_again_when_it_is_told_so_in_airflows_own_words(
+    airflow: LocalAirflow, organisation: Organisation
+) -> None:
+    day = "2026-10-15"
+    words = ("backfill", "create", "--dag-id", "face_census", "--from-date", day, "--to-date", day)
+    before = evidence(organisation).read("objects")
+    shown = cli(airflow, *words, "--reprocess-behavior", "completed", "--dry-run")
+    assert day in shown
+    assert len(evidence(organisation).commits()) == 3, "a dry run runs nothing"
+    cli(airflow, *words, "--reprocess-behavior", "completed")
+    listed = airflow.call("GET", "/dags/face_census/dagRuns?run_type=backfill&order_by=-id")["dag_runs"]
+    name = listed[0]["dag_run_id"]
+    assert len(listed) == 4
+    assert airflow.wait("face_census", name, 600) == "success"
+    assert evidence(organisation).commits()[-1].run_id == f"face_census-{name}"
+    again = evidence(organisation).read("objects")
+    seen = [Path(uri).name for uri in again["uri"]]
+    assert len(again) == len(before) + 1
+    assert seen.count("cam1_20261015T090000.jpg") == 2, "it was looked at again, and the first look stands untouched"
+    assert len(evidence(organisation).objects()) == len(before)
 
 
 def test_a_day_run_twice_changes_nothing(airflow: LocalAirflow, organisation: Organisation) -> None:
@@ -133,7 +155,7 @@ def test_new_evidence_starts_the_watch_and_the_watch_opens_no_picture(
 ) -> None:
     runs = airflow.call("GET", "/dags/retention_watch/dagRuns?run_type=asset_triggered")["dag_runs"]
     assert runs, "the asset that face_census publishes started it"
-    assert airflow.wait("retention_watch", runs[-1]["dag_run_id"], 300) == "success"
+    assert airflow.wait("retention_watch", runs[-1]["dag_run_id"], 600) == "success"
     last = [c for c in evidence(organisation).commits() if c.run_id.startswith("retention_watch")][-1]
     assert set(last.fragment.files) == {"findings", "runs"}
 

@@ -30,6 +30,7 @@ NAMES = (
     "listing",
     "consents",
     "judge",
+    "workers",
 )
 OUT = Path("build/bench.json")
 
