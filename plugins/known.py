@@ -22,7 +22,7 @@ from plugins.run import Run
 from plugins.stores.records import StoredObject
 
 # What the store would not give tonight it may give tomorrow: these are looked at again although nothing changed.
-PASSING_REASONS = {"unreadable", "vanished", Refusal.TIMEOUT.value}
+PASSING_REASONS = {"unreadable", "vanished", "changed", Refusal.TIMEOUT.value}
 _COLUMNS = ["uri", "version", "detector_key", "status", "reason", "faces", "captured_at"]
 _STATUSES = ("scanned", "unsupported", "quarantined", "skipped", "gone")
 _ROW = np.dtype(

@@ -44,7 +44,9 @@ _OF_CSV = {
 _BATCH_ROWS = 65_536
 
 
-def walk_inventory(read: Read, manifest: str, root: str, where: str, now: datetime, max_age_days: int) -> Iterator[Found]:
+def walk_inventory(
+    read: Read, manifest: str, root: str, where: str, now: datetime, max_age_days: int
+) -> Iterator[Found]:
     """Give what a report says of a bucket's objects, in the report's order.
 
     Args:

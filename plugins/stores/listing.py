@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,19 @@ def find_one(fs: Any, path: str) -> Found:
         return _look_at_file(path) if fs is None else _of_listed(fs.info(path))
     except (FileNotFoundError, NotADirectoryError):
         return Found(path, skip="vanished")
+
+
+def is_as_listed(fs: Any, path: str, version: str, data: bytes) -> bool:
+    """Say whether what was just read is what was listed; ``version`` may have a mark of its own at its end.
+
+    Raises:
+        OSError: the file system cannot be asked.
+    """
+    listed = (version, version.rpartition("-")[0])
+    # S3 names most objects by this digest: then nobody has to be asked.
+    if not version or hashlib.md5(data, usedforsecurity=False).hexdigest() in listed:
+        return True
+    return find_one(fs, path).version in listed
 
 
 # -- folders on this machine -------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote_to_bytes
 from plugins.stores.capture import captured_from_name, subject_from_uri
 from plugins.stores.credentials import scrub, storage
 from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
-from plugins.stores.listing import Found, find_one, walk_any, walk_bucket, walk_folder
+from plugins.stores.listing import Found, find_one, is_as_listed, walk_any, walk_bucket, walk_folder
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.retry import attempt
 
@@ -82,18 +82,23 @@ class ObjectStore:
         except Exception as error:  # the boundary of one store: drivers raise what they like
             raise StoreProblem(self._settings.name, say(error), retry=_may_pass(error)) from None
 
-    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
-        """Read one object whole, as it is now.
+    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES, *, as_listed: bool = False) -> bytes:
+        """Read one object whole: as it is now, or only if it is still the one that was listed.
 
         Raises:
-            StoreProblem: ``vanished``, ``too_large`` (over ``max_bytes``), ``not_a_file``, or ``unreadable`` after
-                three tries.
+            StoreProblem: ``vanished``, ``changed``, ``too_large`` (over ``max_bytes``), ``not_a_file``, or
+                ``unreadable`` after three tries.
         """
         path = self._path(obj.uri)
         data = attempt(lambda: self._read_path(path, max_bytes + 1), self._problem, self._pause)
         if len(data) > max_bytes:
             raise StoreProblem(self._settings.name, f"an object is larger than {max_bytes} bytes", kind="too_large")
+        if as_listed and not self._is_as_listed(path, obj.version, data):
+            raise StoreProblem(self._settings.name, "an object has changed since it was listed", kind="changed")
         return data
+
+    def _is_as_listed(self, path: str, version: str, data: bytes) -> bool:
+        return attempt(lambda: is_as_listed(self._place[0], path, version, data), self._problem, self._pause)
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Read the file beside a picture that says whose it is; one that does not say so leaves it filed under nobody.

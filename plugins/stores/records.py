@@ -48,8 +48,8 @@ class PictureStore(Protocol):
     def list(self) -> Iterator[StoredObject]:
         """Locate every picture, opening none."""
 
-    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
-        """Read one picture."""
+    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES, *, as_listed: bool = False) -> bytes:
+        """Read one picture; with ``as_listed`` only if it has not changed since it was listed."""
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Fill in whom a picture is filed under where a file beside it says so."""
@@ -62,7 +62,8 @@ class StoreProblem(Exception):
         where: the store, database or table; never the name of a file.
         why: the reason, one line.
         retry: whether trying again may help.
-        kind: the reason in one word: ``vanished``, ``too_large``, ``not_a_file``, or ``unreadable`` for all else.
+        kind: the reason in one word: ``vanished``, ``changed``, ``too_large``, ``not_a_file``, or ``unreadable`` for
+            all else.
     """
 
     def __init__(self, where: str, why: str, retry: bool = False, kind: str = "unreadable") -> None:

@@ -1,0 +1,98 @@
+"""Looks at stored objects one after the other, inside the process that may die: reads, decodes, finds, encodes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from detectors.decode import DecodeLimits
+from detectors.errors import Refusal, Refused
+from detectors.look import Look, Looker
+from plugins.child import Beat, Fetched
+from plugins.request import RunRequest
+from plugins.run import Run
+from plugins.settings import ScanSettings
+from plugins.stores.records import PictureStore, StoredObject, StoreProblem
+from plugins.supervise import Limits
+
+log = logging.getLogger(__name__)
+
+# Decoding gives up by itself after scan.max_seconds; what takes three times as long hangs where it cannot.
+_PATIENCE = 3
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Glance:
+    """How looking at one object ended; ``found`` is filed under whom the file beside it says. Biometric data."""
+
+    found: StoredObject
+    status: str
+    reason: str | None = None
+    look: Look | None = None
+
+
+class Glancer:
+    """Opens stores and loads detectors once; then looks at what it is given, whatever store it is of.
+
+    Args:
+        request: of the run.
+        beat: called at each step of an object.
+    """
+
+    def __init__(self, request: str, beat: Beat) -> None:
+        self._run = Run(RunRequest.from_json(request))
+        scan = self._run.settings.scan
+        self._looker = Looker(
+            limits=DecodeLimits(max_pixels=scan.max_pixels, max_seconds=scan.max_seconds),
+            encoder=self._run.encoder,
+            every_seconds=scan.still_seconds,
+            beat=beat,
+        )
+        self._stores: dict[str, PictureStore] = {}
+
+    def is_over(self) -> bool:
+        """Say whether the time of the run to begin with objects is over."""
+        return self._run.request.is_over
+
+    def size(self, found: StoredObject) -> int:
+        """Give its size as listed."""
+        return found.size_bytes
+
+    def fetch(self, found: StoredObject) -> Fetched[StoredObject]:
+        """Read an object, and before it what says whose it is."""
+        store = self._store(found.store)
+        found = store.filed(found)
+        return Fetched(found, store.read(found, as_listed=True))
+
+    def do(self, fetched: Fetched[StoredObject]) -> Glance:
+        """Look at one object; whatever happens, the next one follows."""
+        found = fetched.item
+        try:
+            if fetched.problem:
+                raise fetched.problem
+            look = self._looker.look(fetched.data)
+        except StoreProblem as problem:
+            return Glance(found, "quarantined", problem.kind)
+        except Refused as refused:
+            status = "unsupported" if refused.reason is Refusal.UNSUPPORTED else "quarantined"
+            return Glance(found, status, refused.reason.value)
+        except MemoryError:
+            return Glance(found, "quarantined", Refusal.TOO_LARGE.value)
+        except Exception as error:  # one bad file never stops a night: the boundary of one object
+            log.warning("an object of store %s was put aside: %s", found.store, type(error).__name__)
+            return Glance(found, "quarantined", "error")
+        if look.watched and look.watched.refusal:
+            # The faces before the damage are kept and counted; that the rest was not seen is said.
+            return Glance(found, "quarantined", look.watched.refusal.value, look)
+        return Glance(found, "scanned", None, look)
+
+    def _store(self, name: str) -> PictureStore:
+        if name not in self._stores:
+            holding = next(h for h in self._run.holdings if h.name == name)
+            self._stores[name] = self._run.pictures(holding)
+        return self._stores[name]
+
+
+def limits_of(scan: ScanSettings) -> Limits:
+    """Give what a process that looks at objects may take."""
+    return Limits(step_seconds=_PATIENCE * scan.max_seconds, memory_mb=scan.max_memory_mb)
