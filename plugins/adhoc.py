@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detectors.encoder import ENCODER_KEY, SHIPPED, EncoderSpec, vector_size
-from detectors.errors import BadVectors, Refused
+from detectors.errors import BadVectors
 from detectors.identities import count_people
-from detectors.look import Looker, SeenFace
+from detectors.look import SeenFace
 from detectors.profile import for_encoder
 from detectors.records import PeopleCount, Sightings
-from plugins.pool import Tick, run_jobs
+from plugins.glance import Placed, PlainGlancer
+from plugins.pool import Tick, run_supervised
 from plugins.settings import StoreSettings
 from plugins.stores.objects import ObjectStore
 from plugins.stores.records import StoredObject, StoreProblem
+from plugins.supervise import Limits, Lost, Supervisor
 
 _BATCH = 16
 
@@ -127,44 +129,31 @@ def look_at(listed: Iterable[Listed], workers: int, begin: Callable[[int], Tick]
     Raises:
         BadEncoder: an encoder of one's own cannot be used.
     """
-    jobs = [(encoder, settings, batch) for settings, objects in listed for batch in _batches(objects)]
-    tick = begin(sum(len(batch) for *_, batch in jobs))
-    found = Found(encoder)
-    for rows, ended in run_jobs(_look, jobs, min(workers, max(1, len(jobs))), tick):
+    placed = [(settings, found) for settings, objects in listed for found in objects]
+    batches, tick, found = list(_batches(placed)), begin(len(placed)), Found(encoder)
+    supervisors = [
+        Supervisor(partial(PlainGlancer, encoder), Limits()) for _ in range(max(1, min(workers, len(batches))))
+    ]
+    for rows, ended in run_supervised(lambda one, batch: _look(one, batch, tick), batches, supervisors):
         found.rows += rows
         found.ended += ended
     return found
 
 
-def _batches(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
+def _batches(objects: list[Placed]) -> Iterator[list[Placed]]:
     for start in range(0, len(objects), _BATCH):
         yield objects[start : start + _BATCH]
 
 
-@lru_cache(maxsize=1)  # one for the life of the worker process: loading the models takes a second
-def _looker(encoder: EncoderSpec) -> Looker:
-    return Looker(encoder=encoder)
-
-
 def _look(
-    job: tuple[EncoderSpec, StoreSettings, list[StoredObject]], tick: Tick
+    looking: Supervisor[Placed, tuple[SeenFace, ...] | Lost], batch: list[Placed], tick: Tick
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
-    encoder, settings, objects = job
-    looker = _looker(encoder)
-    store = ObjectStore(settings, Path.cwd())
     rows: list[dict[str, Any]] = []
     ended = Counter[str]()
-    for found in objects:
-        try:
-            if found.skip:
-                raise StoreProblem(settings.name, found.skip)
-            seen = looker.look(store.read(found)).faces
-            ended["scanned"] += 1
-            rows += [_row(found.uri, number, face) for number, face in enumerate(seen)]
-        except Refused as refused:
-            ended[refused.reason.value] += 1
-        except StoreProblem:
-            ended["unreadable"] += 1
+    for (_, found), outcome in looking.through(batch):
+        ended[outcome.reason if isinstance(outcome, Lost) else "scanned"] += 1
+        if not isinstance(outcome, Lost):
+            rows += [_row(found.uri, number, face) for number, face in enumerate(outcome)]
         tick(1)
     return rows, ended
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from detectors.decode import DecodeLimits
+from detectors.encoder import EncoderSpec
 from detectors.errors import Refusal, Refused
-from detectors.look import Look, Looker
+from detectors.look import Look, Looker, SeenFace
 from plugins.child import Beat, Fetched
+from plugins.keys import Keyring
 from plugins.request import RunRequest
-from plugins.run import Run
-from plugins.settings import ScanSettings
+from plugins.settings import DatabaseSettings, ScanSettings, StoreSettings, load_settings
+from plugins.stores.objects import ObjectStore
+from plugins.stores.opening import open_pictures
 from plugins.stores.records import PictureStore, StoredObject, StoreProblem
-from plugins.supervise import Limits
+from plugins.supervise import Limits, Lost
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +40,17 @@ class Glancer:
 
     Args:
         request: of the run.
+        encoder: which encoder.
         beat: called at each step of an object.
     """
 
-    def __init__(self, request: str, beat: Beat) -> None:
-        self._run = Run(RunRequest.from_json(request))
-        scan = self._run.settings.scan
+    def __init__(self, request: RunRequest, encoder: EncoderSpec, beat: Beat) -> None:
+        # Not a ``Run``: what that loads for the evidence would cost every such process half a second.
+        self._request, self._settings = request, load_settings(Path(request.settings_path))
+        scan = self._settings.scan
         self._looker = Looker(
             limits=DecodeLimits(max_pixels=scan.max_pixels, max_seconds=scan.max_seconds),
-            encoder=self._run.encoder,
+            encoder=encoder,
             every_seconds=scan.still_seconds,
             beat=beat,
         )
@@ -52,7 +58,7 @@ class Glancer:
 
     def is_over(self) -> bool:
         """Say whether the time of the run to begin with objects is over."""
-        return self._run.request.is_over
+        return self._request.is_over
 
     def size(self, found: StoredObject) -> int:
         """Give its size as listed."""
@@ -88,9 +94,60 @@ class Glancer:
 
     def _store(self, name: str) -> PictureStore:
         if name not in self._stores:
-            holding = next(h for h in self._run.holdings if h.name == name)
-            self._stores[name] = self._run.pictures(holding)
+            held: list[StoreSettings | DatabaseSettings] = [*self._settings.stores, *self._settings.databases]
+            holding = next(h for h in held if h.name == name)
+            keyring = Keyring.open(Path(self._settings.resolved(self._settings.secrets)))
+            self._stores[name] = open_pictures(holding, self._settings, keyring)
         return self._stores[name]
+
+
+Placed = tuple[StoreSettings, StoredObject]
+"""An object, and the place that it is in."""
+
+
+class PlainGlancer:
+    """Looks at objects of any place, without settings; gives their faces, or why not.
+
+    Args:
+        encoder: which encoder.
+        beat: called at each step of an object.
+    """
+
+    def __init__(self, encoder: EncoderSpec, beat: Beat) -> None:
+        self._looker = Looker(encoder=encoder, beat=beat)
+        self._places: dict[str | None, ObjectStore] = {}
+
+    def is_over(self) -> bool:
+        """Say no: it goes on to the end."""
+        return False
+
+    def size(self, item: Placed) -> int:
+        """Give its size as listed."""
+        return item[1].size_bytes
+
+    def fetch(self, item: Placed) -> Fetched[Placed]:
+        """Read an object."""
+        settings, found = item
+        if found.skip:
+            raise StoreProblem(settings.name, found.skip)
+        if settings.url not in self._places:
+            self._places[settings.url] = ObjectStore(settings, Path.cwd())
+        return Fetched(item, self._places[settings.url].read(found))
+
+    def do(self, fetched: Fetched[Placed]) -> tuple[SeenFace, ...] | Lost:
+        """Look at one object.
+
+        Raises:
+            BadEncoder: an encoder of one's own gave a vector that has no direction.
+        """
+        try:
+            if fetched.problem:
+                raise fetched.problem
+            return self._looker.look(fetched.data).faces
+        except Refused as refused:
+            return Lost(refused.reason.value)
+        except StoreProblem:
+            return Lost("unreadable")
 
 
 def limits_of(scan: ScanSettings) -> Limits:

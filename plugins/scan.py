@@ -50,7 +50,7 @@ class _Part:
 
 def supervised(run: Run) -> Supervisor[StoredObject, Glance]:
     """Make what looks at the objects of this run, in a process that may die."""
-    return Supervisor(partial(Glancer, run.request.to_json()), limits_of(run.settings.scan))
+    return Supervisor(partial(Glancer, run.request, run.encoder), limits_of(run.settings.scan))
 
 
 def scan_chunk(
