@@ -81,8 +81,15 @@ def face_census() -> None:
         get_current_context()["outlet_events"][EVIDENCE_ASSET].extra = {"as_of": request.as_of.isoformat()}
         return tasks.write_report(request)
 
+    @task(retries=0)
+    def failures() -> None:
+        """End red when too many objects could not be looked at; by now everything is committed and reported."""
+        from plugins import tasks
+
+        tasks.check_failures(_request())
+
     looked = look.expand(batch=plan())
-    [looked, registers()] >> identities() >> judge() >> report()
+    [looked, registers()] >> identities() >> judge() >> report() >> failures()
 
 
 def _request() -> RunRequest:

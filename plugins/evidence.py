@@ -20,7 +20,8 @@ import logging
 import os
 import posixpath
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -51,6 +52,20 @@ GONE_NEEDS = ["store", "uri", "captured_at", "status", "faces", "gone_on"]
 
 # Tables whose newest writing for a store (or for all) replaces the older ones when read; the others accumulate.
 SNAPSHOTS = {"subjects", "columns", "consents", "identities", "findings", "safeguards"}
+
+_STAMP = "%Y%m%dT%H%M%S%fZ"
+
+
+class NotWritten(Exception):
+    """Evidence cannot be written; says why, without a path."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+    def __str__(self) -> str:
+        why = os.strerror(self.error.errno) if self.error.errno else type(self.error).__name__
+        return f"evidence, vectors or report data cannot be written: {why}; see to that and run it again: it goes on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +113,31 @@ class Evidence:
         return posixpath.join(self._root, *parts)
 
     def publish(self, relative: str, data: bytes) -> None:
-        """Write a file so that it is there whole or not at all."""
-        path = self.path(relative)
+        """Write a file so that it is there whole or not at all.
+
+        Raises:
+            NotWritten: it cannot be written.
+        """
+        try:
+            self._put(self.path(relative), data)
+        except OSError as error:
+            raise NotWritten(error) from None
+
+    def _put(self, path: str, data: bytes) -> None:
         self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
         if "file" not in _protocols(self._fs):
             self._fs.pipe_file(path, data)  # object stores show an object only when its upload is complete
             return
         aside = f"{path}.{os.getpid()}.aside"
-        with open(aside, "wb") as file:  # noqa: PTH123 - a plain path by design: fsync needs the file itself
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)  # noqa: PTH105
+        try:
+            with open(aside, "wb") as file:  # noqa: PTH123 - a plain path by design: fsync needs the file itself
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)  # noqa: PTH105
+        except OSError:
+            Path(aside).unlink(missing_ok=True)  # on a full disk even this counts
+            raise
 
     def read_bytes(self, relative: str) -> bytes:
         """Read a file.
@@ -208,7 +236,10 @@ class Evidence:
         The one rename of this method is the moment at which the run counts. What it clears away afterwards is
         ignored by every reader already.
         """
-        stamp = at.strftime("%Y%m%dT%H%M%S%fZ")
+        stamp = at.strftime(_STAMP)
+        if (last := max((c.committed_at for c in self.commits()), default="")) >= stamp:
+            # The clock was put back: what is committed later must be read as later all the same.
+            stamp = (datetime.strptime(last, _STAMP) + timedelta(microseconds=1)).strftime(_STAMP)  # noqa: DTZ007
         notes = {**pending.fragment.notes, "parts": pending.parts}
         body = {"run_id": run_id, "committed_at": stamp, "files": pending.fragment.files, "notes": notes}
         self.publish(f"commits/{stamp}-{safe_name(run_id)}.json", json.dumps(body, sort_keys=True).encode())

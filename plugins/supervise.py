@@ -98,6 +98,10 @@ class Supervisor(Generic[Item, Outcome]):
         """The process that is there now."""
         return self._process.pid if self._process else None
 
+    def memory_mb(self) -> int:
+        """Give the resident memory of the process that is there now, MiB."""
+        return self._process.memory_mb() if self._process else 0
+
     def ready(self) -> _Process:
         """Start the process if there is none; return when it has loaded what it needs.
 

@@ -1,6 +1,7 @@
 """The stages of a nightly scan, each a plain function of a small request: the DAG and the command line call the same.
 
-``plan`` -> ``look`` (for every chunk) and ``registers`` -> ``identities`` -> ``judge_and_commit`` -> ``write_report``.
+``plan`` -> ``look`` (for every chunk) and ``registers`` -> ``identities`` -> ``judge_and_commit`` -> ``write_report``
+-> ``check_failures``.
 What passes between them is names and counts; everything else goes through the evidence.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from plugins import failures
 from plugins.census import take_census
 from plugins.evidence import Fragment
 from plugins.judge import Span, judge_run
@@ -91,6 +93,15 @@ def rejudge(request: RunRequest, at: datetime, policy: str | None = None, data_d
 def write_report(request: RunRequest) -> dict[str, str]:
     """Write page and JSON of a committed run into the reports folder; give their places by kind."""
     return publish_report(Run(request))
+
+
+def check_failures(request: RunRequest) -> None:
+    """Fail when too many of the objects that a committed run looked at could not be read.
+
+    Raises:
+        TooManyFailed: more than the settings allow.
+    """
+    failures.check_failures(Run(request))
 
 
 def report_text(request: RunRequest, form: str) -> str:

@@ -17,6 +17,7 @@ NAMES = (
     "whole",
     "encode",
     "night",
+    "memory",
     "people",
     "worse",
     "few",
