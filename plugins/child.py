@@ -11,6 +11,7 @@ import os
 import queue
 import resource
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -60,6 +61,7 @@ def main(socket: int) -> None:
     # A picture must not end up in a core file, and Ctrl-C is for the process that started this one.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _silence()
     link = Connection(socket)
     begin, seconds = link.recv()
     batches: queue.SimpleQueue[Sequence[Any]] = queue.SimpleQueue()
@@ -83,6 +85,14 @@ def main(socket: int) -> None:
                 link.send((END, None))
     except BaseException as error:
         _give_up(link, error)
+
+
+def _silence() -> None:
+    """Keep what C libraries say of damaged files out of the logs: it may quote them. Our own lines still appear."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _listen(link: Connection, batches: queue.SimpleQueue[Sequence[Any]]) -> None:

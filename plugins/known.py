@@ -21,8 +21,9 @@ from plugins.evidence import Fragment
 from plugins.run import Run
 from plugins.stores.records import StoredObject
 
-# What the store would not give tonight it may give tomorrow: these are looked at again although nothing changed.
-PASSING_REASONS = {"unreadable", "vanished", "changed", Refusal.TIMEOUT.value}
+# What the store would not give tonight it may give tomorrow, and a process may have died of something else: these are
+# looked at again although nothing changed.
+PASSING_REASONS = {"unreadable", "vanished", "changed", "crashed", Refusal.TIMEOUT.value}
 _COLUMNS = ["uri", "version", "detector_key", "status", "reason", "faces", "captured_at"]
 _STATUSES = ("scanned", "unsupported", "quarantined", "skipped", "gone")
 _ROW = np.dtype(

@@ -17,11 +17,9 @@ from measuring import Figures
 from PIL import Image
 
 from detectors.pictures import pictures_folder
-from plugins import tasks
 from plugins.request import RunRequest
 from plugins.run import Run
 from plugins.scan import supervised
-from plugins.scan_plan import plan_scan
 
 IMAGES = int(os.environ.get("FACEWARDEN_BENCH_IMAGES", "20000"))
 DRAWING = Path("docs/memory.svg")
@@ -92,10 +90,10 @@ def _drawing(taken: np.ndarray) -> str:
         f"{60 + wide * n / (len(steps) - 1):.1f},{20 + high * (1 - step.max() / top):.1f}"
         for n, step in enumerate(steps)
     )
+    heights = {mb: round(20 + high * (1 - mb / top)) for mb in (0, 300, 600, 900, 1200)}
     ticks = "".join(
-        f'<text x="52" y="{24 + high * (1 - mb / top):.0f}" text-anchor="end">{mb}</text>'
-        f'<line x1="60" x2="820" y1="{20 + high * (1 - mb / top):.0f}" y2="{20 + high * (1 - mb / top):.0f}" stroke="#ddd"/>'
-        for mb in (0, 300, 600, 900, 1200)
+        f'<text x="52" y="{y + 4}" text-anchor="end">{mb}</text><path d="M60 {y}H820" stroke="#ddd"/>'
+        for mb, y in heights.items()
     )
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 840 310" font-family="sans-serif" font-size="12">'

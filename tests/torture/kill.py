@@ -8,26 +8,26 @@ at more objects than one chunk for each process was lost by any one kill.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import launcher
 import numpy as np
 import pandas as pd
 import yaml
 
 KILLS = int(os.environ.get("FACEWARDEN_TORTURE_KILLS", "200"))
-A_ROUND = 8
+A_ROUND = 12
 CHUNK, WORKERS = 2, 2
-LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 WAYS = ("looker", "group", "writer")
 SAID = ("coverage", "people", "filing", "findings", "consent", "retention", "stores", "quarantine")
 
@@ -62,12 +62,15 @@ class _Town:
         self._looks = folder / "looks"
         self._rng = np.random.default_rng(0)
         self.kills, self.rounds, self.most_lost = Counter[str](), 0, 0
+        self._ended(self._start())
+        self._truth = self._facts()
+        _load(self._looks.with_name("modules"))
+        self._forget()
         started = time.monotonic()
         self._ended(self._start())
         self._seconds = time.monotonic() - started
-        self._truth = self._facts()
-        self._writes = len(list((self._town.folder / "evidence").rglob("*.parquet"))) * 2
-        self._forget()
+        self._check()
+        self._writes = int(self._looks.with_name("writes").read_text())
 
     def round(self, times: int) -> None:
         """Kill nights until one has ended all the same, or so many are killed and one is left alone."""
@@ -95,7 +98,7 @@ class _Town:
         self._forget()
 
     def _check_lost(self, before: Counter[str]) -> None:
-        """Count the objects that had been looked at before the last kill and were looked at again."""
+        """Count the looks at objects that were begun before, since then."""
         looks = sum(times - (uri not in before) for uri, times in (self._looked() - before).items())
         self.most_lost = max(self.most_lost, looks)
         if looks > CHUNK * WORKERS:
@@ -108,9 +111,10 @@ class _Town:
 
     def _kill_group(self) -> int:
         night = self._start()
-        try:
-            night.wait(float(self._rng.uniform(0.1, 1.0) * self._seconds))
-        except subprocess.TimeoutExpired:
+        until = time.monotonic() + float(self._rng.uniform(0.1, 1.0) * self._seconds)
+        while night.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        if night.poll() is None:
             os.killpg(night.pid, signal.SIGKILL)
         return int(night.wait() != 0)
 
@@ -119,30 +123,28 @@ class _Town:
         return int(self._start(str(at), moment).wait() != 0)
 
     def _kill_looker(self) -> int:
-        """Kill one of the processes that look, at a random moment; the night goes on to its end."""
-        night = self._start()
-        until = time.monotonic() + float(self._rng.uniform(0.3, 0.8) * self._seconds)
-        victims: list[int] = []
-        while night.poll() is None and (time.monotonic() < until or not victims):
+        """Kill each of the first processes that look, at random moments; the night goes on to its end.
+
+        Not their successors: an object at which two processes died is put aside, as it must be.
+        """
+        night, victims, kills = self._start(), list[int](), 0
+        while night.poll() is None and len(victims) < WORKERS:
             victims = _children(night.pid)
-            time.sleep(0.02)
-        kills = 0
-        for victim in victims[:1]:
-            try:
+            time.sleep(0.01)
+        for victim in victims:
+            time.sleep(float(self._rng.uniform(0, 0.3) * self._seconds))
+            if victim in _children(night.pid):
                 os.kill(victim, signal.SIGKILL)
-                kills = 1
-            except ProcessLookupError:
-                continue
+                kills += 1
         self._ended(night)
         return kills
 
     # -- one night -----------------------------------------------------------------------------------------------------
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, LAUNCHER, str(self._town.settings), str(self._looks), *words]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    def _start(self, *words: str) -> _Night:
+        return _Night(str(self._town.settings), str(self._looks), *words)
 
-    def _ended(self, night: subprocess.Popen[bytes]) -> None:
+    def _ended(self, night: _Night) -> None:
         if night.wait():
             raise AssertionError("a night that was left alone failed")
 
@@ -168,6 +170,45 @@ class _Town:
         vectors = sum(1 for _ in (self._town.folder / "vectors" / "sealed").iterdir())
         rows = {"rows": len(evidence.read("objects")), "vectors": vectors}
         return {**facts(self._town), **rows, **{part: report[part] for part in SAID}}
+
+
+class _Night:
+    """A night in a fork of this process, which has loaded what it needs: loading would take most of its time."""
+
+    def __init__(self, *words: str) -> None:
+        self.pid, self._status = os.fork(), None
+        if not self.pid:
+            self._run(words)
+
+    def _run(self, words: tuple[str, ...]) -> None:
+        status = 1
+        try:
+            os.setsid()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            launcher.main(*words)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def poll(self) -> int | None:
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._status = os.waitstatus_to_exitcode(status) if pid else None
+        return self._status
+
+    def wait(self) -> int:
+        while (status := self.poll()) is None:
+            time.sleep(0.01)
+        return status
+
+
+def _load(names: Path) -> None:
+    """Load the modules that a night has loaded."""
+    for name in names.read_text().split():
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 def _children(parent: int) -> list[int]:

@@ -1,9 +1,6 @@
-"""Runs a night that somebody will kill: told by its command line where to kill itself; notes every look that begins.
+"""Runs a night that somebody will kill: told where to kill itself; notes every look that begins.
 
-    python launcher.py SETTINGS LOOKS [AT-WRITE before|after]
-
-A part is published after every object, so that there are many moments between two writes. Each object whose look
-begins is a line of the file LOOKS. With AT-WRITE the process group is killed before or after that rename.
+A part is published after every object, so that there are many moments between two writes.
 """
 
 from __future__ import annotations
@@ -22,11 +19,22 @@ DAY = date(2026, 10, 20)
 
 
 def main(settings: str, looks: str, at_write: str = "0", moment: str = "after") -> None:
+    """Run the night.
+
+    Args:
+        settings: its settings file.
+        looks: a file that gets a line for each object whose look begins; beside it, at the end, ``modules``: those that
+            were loaded, and ``writes``: how many files were renamed.
+        at_write: at this rename the process group is killed; 0 for none.
+        moment: ``before`` or ``after`` it.
+    """
     scan.PART_SECONDS = 0.0
     _note_looks(Path(looks))
-    _kill_at(int(at_write), moment)
+    left = _kill_at(int(at_write), moment)
     request = RunRequest(settings, "night", DAY)
     nightly.scan(request, lambda: datetime(2026, 10, 20, 18, tzinfo=UTC), lambda n: lambda k: None)
+    Path(looks).with_name("modules").write_text("\n".join(sys.modules))
+    Path(looks).with_name("writes").write_text(str(-left[0]))
 
 
 def _note_looks(looks: Path) -> None:
@@ -48,7 +56,7 @@ def _note_looks(looks: Path) -> None:
     supervise._Process.send, supervise._Process.receive = sending, receiving  # type: ignore[method-assign]
 
 
-def _kill_at(write: int, moment: str) -> None:
+def _kill_at(write: int, moment: str) -> list[int]:
     replace, left = os.replace, [write]
 
     def replacing(*words: Any, **more: Any) -> None:
@@ -60,7 +68,4 @@ def _kill_at(write: int, moment: str) -> None:
             os.killpg(0, signal.SIGKILL)
 
     os.replace = replacing
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return left
