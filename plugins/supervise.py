@@ -29,7 +29,7 @@ Outcome = TypeVar("Outcome")
 _STATM = Path("/proc/self/statm")
 # How often its memory is looked at: in 20 ms it can take some 50 MiB. Without /proc a look costs a process.
 _GLANCE_SECONDS = 0.02 if _STATM.exists() else 1.0
-_START_SECONDS = 300.0
+_START_SECONDS, _STARTS = 300.0, 3
 # What a process must be allowed beyond what it takes with its models loaded.
 _ROOM_MB = 200
 # It is replaced between two items when at rest it holds this share of its limit, and has grown by half since it began.
@@ -111,9 +111,20 @@ class Supervisor(Generic[Item, Outcome]):
         """
         if self._stopped:
             raise ProcessProblem("stopped, because something else failed")
-        if self._process is None:
+        tries = _STARTS
+        while self._process is None:
+            tries -= 1
             self._process = _Process(self._limits)
-            self._process.start(self._begin)
+            try:
+                self._process.start(self._begin)
+            except _Died as died:
+                code = self._process.end()
+                self._process = None
+                if not tries or self._stopped:
+                    raise ProcessProblem(
+                        f"the process that looks at pictures ended while it was starting ({died.reason}, exit code "
+                        f"{code}), {_STARTS} times; run `facewarden models verify`, and look whether memory is short"
+                    ) from None
         return self._process
 
     def stop(self) -> None:
@@ -188,15 +199,16 @@ class _Process:
         return self._process.pid
 
     def start(self, begin: Callable[[Beat], Any]) -> None:
-        try:
-            self.send((begin, 1.5 * self._limits.step_seconds + 10))
-            while self._receive(_START_SECONDS, "timeout")[0] != child.READY:
-                pass
-        except _Died as died:
-            raise ProcessProblem(
-                f"the process that looks at pictures ended while it was starting ({died.reason}, exit code "
-                f"{self._process.poll()}); run `facewarden models verify`, and look whether memory is short"
-            ) from None
+        """Have it make its worker.
+
+        Raises:
+            _Died: it did not live to be ready.
+            ProcessProblem: it may not have the memory that it needs.
+            Exception: what the worker raised.
+        """
+        self.send((begin, 1.5 * self._limits.step_seconds + 10))
+        while self._receive(_START_SECONDS, "timeout")[0] != child.READY:
+            pass
         self._at_rest_mb = self.memory_mb()
         if self._at_rest_mb + _ROOM_MB > self._limits.memory_mb:
             raise ProcessProblem(
@@ -255,8 +267,8 @@ class _Process:
         except (OSError, ValueError, IndexError, subprocess.CalledProcessError):
             return 0
 
-    def end(self) -> None:
-        """End it, whatever it does."""
+    def end(self) -> int:
+        """End it, whatever it does; give its exit code."""
         self._process.kill()
-        self._process.wait()
         self._link.close()
+        return self._process.wait()

@@ -13,8 +13,10 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -146,7 +148,8 @@ class _Town:
 
     def _ended(self, night: _Night) -> None:
         if night.wait():
-            raise AssertionError("a night that was left alone failed")
+            said = self._looks.with_name("said").read_text()
+            raise AssertionError(f"a night that was left alone failed: {said[-2000:]}")
 
     def _looked(self) -> Counter[str]:
         """Give how often each object was begun in this round."""
@@ -184,11 +187,14 @@ class _Night:
         status = 1
         try:
             os.setsid()
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
+            said = os.open(str(Path(words[1]).with_name("said")), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(said, 1)
+            os.dup2(said, 2)
             launcher.main(*words)
             status = 0
+        except Exception:
+            traceback.print_exc()
+            sys.stderr.flush()
         finally:
             os._exit(status)
 
