@@ -7,6 +7,7 @@ step of it, so that the other side knows where it hangs; when the other side is 
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import queue
 import resource
@@ -88,7 +89,8 @@ def main(socket: int) -> None:
 
 
 def _silence() -> None:
-    """Keep what C libraries say of damaged files out of the logs: it may quote them. Our own lines still appear."""
+    """Keep what libraries say of damaged files out of the logs: it may quote them. Our own lines still appear."""
+    logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
