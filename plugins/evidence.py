@@ -59,13 +59,14 @@ _STAMP = "%Y%m%dT%H%M%S%fZ"
 class NotWritten(Exception):
     """Evidence cannot be written; says why, without a path."""
 
-    def __init__(self, error: OSError) -> None:
-        super().__init__(error)
-        self.error = error
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
     def __str__(self) -> str:
-        why = os.strerror(self.error.errno) if self.error.errno else type(self.error).__name__
-        return f"evidence, vectors or report data cannot be written: {why}; see to that and run it again: it goes on"
+        return (
+            f"evidence, vectors or report data cannot be written: {self.why}; see to that and run it again: it goes on"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,9 @@ class Evidence:
         """
         try:
             self._put(self.path(relative), data)
-        except OSError as error:
-            raise NotWritten(error) from None
+        except Exception as error:  # the boundary of the evidence: the drivers of object stores raise what they like
+            number = error.errno if isinstance(error, OSError) else None
+            raise NotWritten(os.strerror(number) if number else type(error).__name__) from None
 
     def _put(self, path: str, data: bytes) -> None:
         self._fs.makedirs(posixpath.dirname(path), exist_ok=True)

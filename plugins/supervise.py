@@ -109,23 +109,25 @@ class Supervisor(Generic[Item, Outcome]):
             ProcessProblem: it cannot be started.
             Exception: what the worker raised when it began.
         """
-        if self._stopped:
-            raise ProcessProblem("stopped, because something else failed")
-        tries = _STARTS
-        while self._process is None:
-            tries -= 1
-            self._process = _Process(self._limits)
+        for _ in range(_STARTS):
+            if self._process is not None:
+                return self._process
+            if self._stopped:
+                raise ProcessProblem("stopped, because something else failed")
+            self._process = process = _Process(self._limits)
             try:
-                self._process.start(self._begin)
+                process.start(self._begin)
+                return process
             except _Died as died:
-                code = self._process.end()
-                self._process = None
-                if not tries or self._stopped:
-                    raise ProcessProblem(
-                        f"the process that looks at pictures ended while it was starting ({died.reason}, exit code "
-                        f"{code}), {_STARTS} times; run `facewarden models verify`, and look whether memory is short"
-                    ) from None
-        return self._process
+                self._end()
+                said = f"{died.reason}, exit code {process.end()}"
+            except BaseException:
+                self._end()
+                raise
+        raise ProcessProblem(
+            f"the process that looks at pictures ended while it was starting ({said}), {_STARTS} times; run "
+            "`facewarden models verify`, and look whether memory is short"
+        )
 
     def stop(self) -> None:
         """End the process; who waits for it in another thread is told so by an error."""
@@ -148,6 +150,9 @@ class Supervisor(Generic[Item, Outcome]):
                 if before - len(left) < len(batch):
                     return
                 alone = False
+            except GeneratorExit:
+                self._end()  # nobody will hear its further answers
+                raise
             except _Replaced:
                 alone = False
             except _Died as died:
@@ -160,13 +165,15 @@ class Supervisor(Generic[Item, Outcome]):
     def _answers(self, batch: Sequence[Item]) -> Iterator[Outcome]:
         process = self.ready()
         process.send(tuple(batch))
-        while (kind_and_value := process.receive())[0] != child.END:
-            if kind_and_value[0] == child.DONE:
-                yield kind_and_value[1]
+        kind, value = process.receive()
+        while kind != child.END:
+            if kind == child.DONE:
+                yield value
                 if process.has_grown():
                     log.info("a process has grown to %d MiB and is replaced", process.memory_mb())
                     self._end()
                     raise _Replaced
+            kind, value = process.receive()
 
     def _end(self) -> None:
         process, self._process = self._process, None
