@@ -69,7 +69,7 @@ class Naughty:
     def _greed(self, rest: str) -> None:
         held = []
         for _ in range(100):
-            held.append(b"x" * (20 * 2**20))
+            held.append(b"x" * (200 * 2**20))
             time.sleep(0.01)
 
     def _leaks(self, rest: str) -> None:
