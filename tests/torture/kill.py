@@ -89,6 +89,7 @@ class _Town:
             self._check_lost(before)
         self.rounds += 1
         self._check()
+        print(f"round {self.rounds}: {self.kills.total()} kills so far", file=sys.stderr, flush=True)
 
     def _check(self) -> None:
         found = self._facts()
