@@ -1,14 +1,14 @@
-"""Takes the pictures out of a ZIP or tar archive one after the other, in memory, within bounds."""
+"""Takes the files out of a ZIP or tar archive one after the other, each in memory, within bounds."""
 
 from __future__ import annotations
 
-import io
 import lzma
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from detectors.errors import Refusal, Refused
 from detectors.signatures import Chest
@@ -37,11 +37,11 @@ class Unpacked:
         self.refusal = self.refusal or reason
 
 
-def members(data: bytes, kind: Chest, unpacked: Unpacked) -> Iterator[bytes]:
+def members(archive: BinaryIO, kind: Chest, unpacked: Unpacked) -> Iterator[bytes]:
     """Give the files of an archive; folders, links and devices are none. Archives in archives stay closed.
 
     Args:
-        data: the whole archive.
+        archive: open and seekable; it is not closed.
         kind: what it is.
         unpacked: is told what was left out.
 
@@ -49,7 +49,7 @@ def members(data: bytes, kind: Chest, unpacked: Unpacked) -> Iterator[bytes]:
         Refused: it cannot be opened at all.
     """
     left = WHOLE_BYTES
-    for number, content in enumerate(_zip(data, unpacked) if kind is Chest.ZIP else _tar(data, unpacked)):
+    for number, content in enumerate(_zip(archive, unpacked) if kind is Chest.ZIP else _tar(archive, unpacked)):
         left -= len(content)
         if left < 0 or number == MEMBERS:
             unpacked.leave_out(Refusal.TOO_LARGE)
@@ -57,9 +57,9 @@ def members(data: bytes, kind: Chest, unpacked: Unpacked) -> Iterator[bytes]:
         yield content
 
 
-def _zip(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
+def _zip(file: BinaryIO, unpacked: Unpacked) -> Iterator[bytes]:
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(file)
     except _DAMAGED:
         raise Refused(Refusal.TRUNCATED, "ZIP archive that is damaged or whose end is missing") from None
     with archive:
@@ -72,8 +72,8 @@ def _zip(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
                 unpacked.leave_out(Refusal.TOO_LARGE)
             else:
                 try:
-                    with archive.open(entry) as file:
-                        content = file.read(MEMBER_BYTES + 1)
+                    with archive.open(entry) as member:
+                        content = member.read(MEMBER_BYTES + 1)
                 except _DAMAGED:
                     unpacked.leave_out(Refusal.TRUNCATED)
                     continue
@@ -83,10 +83,10 @@ def _zip(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
                     yield content
 
 
-def _tar(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
+def _tar(file: BinaryIO, unpacked: Unpacked) -> Iterator[bytes]:
     seen = 0
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        with tarfile.open(fileobj=file, mode="r:") as archive:
             for entry in archive:
                 seen += 1
                 if not entry.isreg():
@@ -94,8 +94,8 @@ def _tar(data: bytes, unpacked: Unpacked) -> Iterator[bytes]:
                 if entry.size > MEMBER_BYTES:
                     unpacked.leave_out(Refusal.TOO_LARGE)
                     continue
-                file = archive.extractfile(entry)
-                content = file.read() if file else b""
+                member = archive.extractfile(entry)
+                content = member.read() if member else b""
                 if len(content) < entry.size:
                     unpacked.leave_out(Refusal.TRUNCATED)
                 else:

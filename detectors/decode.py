@@ -15,9 +15,10 @@ from PIL import Image, ImageFile, features
 
 from detectors.deadline import run_within
 from detectors.endings import is_cut_short
-from detectors.errors import Refusal, Refused
+from detectors.errors import Refusal, Refused, remedy_for
 from detectors.exif import taken_at, upright
 from detectors.pixels import to_rgb
+from detectors.raw import can_read_raw, develop
 from detectors.records import Frame, Picture
 from detectors.signatures import Barred, Chest, Film, Kind, recognise
 
@@ -36,7 +37,7 @@ class DecodeLimits:
         max_pixels: width times height by the header, checked before any pixel is decoded; further stills of an
             animation are dropped where together they would pass it. 200 million is the largest phone sensor sold.
         max_seconds: for all stills of one picture.
-        max_frames: stills of an animation, or pages, that are looked at: the first ones.
+        max_frames: stills of an animation, or pages, that are decoded: the first ones.
     """
 
     max_pixels: int = 200_000_000
@@ -54,18 +55,20 @@ def decode(data: bytes, limits: DecodeLimits = DecodeLimits(), shrink: Shrink = 
     Args:
         data: the whole file.
         limits: see ``DecodeLimits``.
-        shrink: for a JPEG, whose decoder can leave detail out and takes less time then; ``Frame.full`` decodes all.
+        shrink: for a JPEG or camera raw, whose decoders can leave detail out and take less time then; ``Frame.full``
+            decodes all.
 
     Returns:
         RGB stills, upright by EXIF. ``frame_ms`` counts from the start of an animation; the pages of a document
-        count one a millisecond, so that no two stills of a picture share a number.
+        count one a millisecond, so that no two stills of a picture share a number. ``Picture.stills`` says how many
+        there are; ``Further`` goes on with those that are left.
 
     Raises:
         Refused: with the reason. Damaged files whose end is missing are refused as truncated, never half decoded.
     """
-    kind = _kind_of(data)
+    kind = kind_of(data)
     try:
-        with _quiet():
+        with quiet():
             return run_within(limits.max_seconds, lambda: _decode(data, kind, limits, shrink))
     except Refused:
         raise
@@ -76,10 +79,15 @@ def decode(data: bytes, limits: DecodeLimits = DecodeLimits(), shrink: Shrink = 
     except Exception as problem:
         # The recorded per-object boundary: on damaged bytes Pillow raises OSError, SyntaxError, ValueError,
         # struct.error, EOFError, KeyError, IndexError, OverflowError, TypeError, zlib.error and more.
-        raise _refusal(kind, data, problem) from None
+        raise refusal_of(kind, data, problem) from None
 
 
-def _kind_of(data: bytes) -> Kind:
+def kind_of(data: bytes) -> Kind:
+    """Tell what a picture is.
+
+    Raises:
+        Refused: it is none that is read.
+    """
     if not data:
         raise Refused(Refusal.EMPTY, "0 bytes")
     kind = recognise(data)
@@ -89,22 +97,26 @@ def _kind_of(data: bytes) -> Kind:
         raise Refused(kind.reason, kind.name)
     if isinstance(kind, Film | Chest):
         raise Refused(Refusal.UNSUPPORTED, f"{kind}: no picture")
+    if kind is Kind.RAW and not can_read_raw():
+        raise Refused(Refusal.NEEDS_RAW, f"camera raw; {remedy_for(Refusal.NEEDS_RAW)}")
     if kind in _FEATURES and not features.check(_FEATURES[kind]):
         raise Refused(Refusal.UNSUPPORTED, f"{kind}: this build of Pillow cannot read it")
     return kind
 
 
 def _decode(data: bytes, kind: Kind, limits: DecodeLimits, shrink: Shrink) -> Picture:
-    with _opener(kind)(io.BytesIO(data)) as image:
-        _check_size(image, limits)
+    if kind is Kind.RAW:
+        return develop(data, str(kind), lambda width, height: check_size(width, height, limits), shrink)
+    with opener(kind)(io.BytesIO(data)) as image:
+        check_size(*image.size, limits)
         times = _drafted(image, shrink) if kind is Kind.JPEG else 1
         # Before anything reads EXIF: that loads a PNG too, and after a failure the next load() gives half a picture.
         image.load()
-        when = taken_at(image)
+        when, count = taken_at(image), 1 if kind is Kind.PSD else getattr(image, "n_frames", 1)
         stills = tuple(_stills(image, kind, limits))
         if times > 1:
             stills = (Frame(stills[0].image_rgb, 0, times, lambda: decode(data, limits).frames[0].image_rgb),)
-        return Picture(stills, str(kind), when)
+        return Picture(stills, str(kind), when, max(count, len(stills)))
 
 
 def _drafted(image: ImageFile.ImageFile, shrink: Shrink) -> int:
@@ -116,8 +128,8 @@ def _drafted(image: ImageFile.ImageFile, shrink: Shrink) -> int:
     return width // image.size[0]
 
 
-def _check_size(image: Image.Image, limits: DecodeLimits) -> None:
-    width, height = image.size
+def check_size(width: int, height: int, limits: DecodeLimits) -> None:
+    """Refuse a picture of too many pixels."""
     if width * height > limits.max_pixels:
         said = f"{width}x{height} pixels, allowed are {limits.max_pixels}; raise scan.max_pixels"
         raise Refused(Refusal.TOO_LARGE, said)
@@ -127,21 +139,21 @@ def _stills(image: ImageFile.ImageFile, kind: Kind, limits: DecodeLimits) -> Ite
     if kind is Kind.HEIF and image.tell():
         # It opens at its primary picture, which need not be the first.
         image.seek(0)
-        _check_size(image, limits)
+        check_size(*image.size, limits)
     at_ms, pixels = 0, 0
     # What Pillow calls the frames of a PSD are its layers; the whole picture comes first.
     for number in range(1 if kind is Kind.PSD else limits.max_frames):
-        if number and not _step(image, number):
+        if number and not step_to(image, number):
             return
         pixels += image.size[0] * image.size[1]
         if number and pixels > limits.max_pixels:
             return
         image.load()
         yield Frame(upright(to_rgb(image), image), at_ms)
-        at_ms += _lasts_ms(image)
+        at_ms += lasts_ms(image)
 
 
-def _step(image: ImageFile.ImageFile, number: int) -> bool:
+def step_to(image: ImageFile.ImageFile, number: int) -> bool:
     """Go to the next still; False when there is none."""
     if number >= getattr(image, "n_frames", 1):
         return False
@@ -149,12 +161,13 @@ def _step(image: ImageFile.ImageFile, number: int) -> bool:
     return True
 
 
-def _lasts_ms(image: Image.Image) -> int:
+def lasts_ms(image: Image.Image) -> int:
+    """Say how long a still of an animation is shown; a page of a document counts as one millisecond."""
     duration = image.info.get("duration", 0)
     return max(int(duration), 1) if isinstance(duration, int | float) and duration < 2**31 else 1
 
 
-def _opener(kind: Kind) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
+def opener(kind: Kind) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
     """Give the one Pillow plugin for a format.
 
     ``Image.open`` would try every plugin there is, among them ones that start other programs (EPS), and would apply
@@ -190,7 +203,7 @@ def _opener(kind: Kind) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
     return openers[kind]
 
 
-def _refusal(kind: Kind, data: bytes, problem: Exception) -> Refused:
+def refusal_of(kind: Kind, data: bytes, problem: Exception) -> Refused:
     """Say why a picture of a format we read could not be read; the library's own text may quote the data, so not it."""
     if is_cut_short(kind, data) or isinstance(problem, EOFError | struct.error) or _CUT.search(str(problem)):
         return Refused(Refusal.TRUNCATED, f"{kind} whose end is missing")
@@ -205,7 +218,7 @@ _quiet_state: warnings.catch_warnings[None] | None = None
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Pillow's warnings down while any thread decodes.
 
     Python's warning filters belong to the process: the first thread to come in saves them and the last one out puts

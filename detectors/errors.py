@@ -25,6 +25,21 @@ class Refusal(StrEnum):
     UNSUPPORTED = "unsupported"
     ENCRYPTED = "encrypted"
     TIMEOUT = "timeout"
+    NESTED = "nested"
+    NEEDS_RAW = "needs_raw"
+
+    @property
+    def is_unsupported(self) -> bool:
+        """Whether the file is of a kind that is not looked at, rather than one that should have been."""
+        return self in (Refusal.UNSUPPORTED, Refusal.NEEDS_RAW)
+
+
+_REMEDIES = {Refusal.NEEDS_RAW: "pip install 'facewarden[raw]'"}
+
+
+def remedy_for(reason: str) -> str | None:
+    """Say what to install so that files refused for a reason are looked at; None where nothing helps."""
+    return next((remedy for refusal, remedy in _REMEDIES.items() if refusal.value == reason), None)
 
 
 class DetectorError(Exception):

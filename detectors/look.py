@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,11 @@ from detectors.decode import DecodeLimits, decode
 from detectors.encoder import SHIPPED, EncoderSpec, FaceEncoder
 from detectors.errors import Refusal, Refused
 from detectors.finder import FINDER_KEY, FaceFinder, shrink_for
+from detectors.further import Further
 from detectors.pyramid import Pyramid
 from detectors.quality import eye_distance
 from detectors.records import Frame
-from detectors.signatures import Chest, Film, recognise
+from detectors.signatures import HEAD_BYTES, Chest, Film, recognise
 from detectors.video import Video, Watched
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 
 # Goes up when other stills of a video, or other members of an archive, are looked at.
-_VIDEO_KEY = "video-1 archives-1"
+_VIDEO_KEY = "video-2 archives-2 animations-2"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -90,43 +93,74 @@ class Looker:
         self._encoder = FaceEncoder(encoder, models, threads)
         self._finder = FaceFinder(models)
 
-    def look(self, data: bytes) -> Look:
+    def look(self, data: bytes | BinaryIO) -> Look:
         """Decode a picture, stills of a video, or the pictures of an archive; find their faces, encode them.
+
+        Args:
+            data: the whole file, or the file itself, open and seekable: of a video or an archive no more is read than
+                is looked at, and no more is held than one piece. It is not closed.
 
         Raises:
             Refused: the bytes cannot be looked at, and why.
             BadEncoder: an encoder of one's own gave a vector that has no direction.
         """
-        kind = recognise(data)
+        file = io.BytesIO(data) if isinstance(data, bytes) else data
+        kind = recognise(file.read(HEAD_BYTES))
+        file.seek(0)
         if isinstance(kind, Film):
-            video = Video(data, kind, self._limits, self._every_seconds)
-            taken_at, seen = video.taken_at, tuple(self._seen(video.stills()))
-            return Look(str(kind), taken_at, seen, video.watched)
+            return self._watch(file, kind)
         if isinstance(kind, Chest):
-            return self._look_into(data, kind)
-        picture = decode(data, self._limits, shrink_for)
-        return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
+            return self._look_into(file, kind)
+        return self._look_at(file.read())
 
-    def _look_into(self, data: bytes, kind: Chest) -> Look:
-        """Look at each picture of an archive; its frames count one a millisecond over all of them.
+    def _look_at(self, data: bytes) -> Look:
+        picture = decode(data, self._limits, shrink_for)
+        if picture.stills == 1:
+            return Look(picture.media_type, picture.taken_at, tuple(self._seen(picture.frames)))
+        further = Further(data, picture, self._limits, self._every_seconds)
+        seen = tuple(self._seen(chain(picture.frames, further.stills())))
+        return Look(picture.media_type, picture.taken_at, seen, further.watched)
+
+    def _watch(self, file: BinaryIO, kind: Film) -> Look:
+        video = Video(file, kind, self._limits, self._every_seconds)
+        taken_at, seen = video.taken_at, tuple(self._seen(video.stills()))
+        return Look(str(kind), taken_at, seen, video.watched)
+
+    def _look_into(self, file: BinaryIO, kind: Chest) -> Look:
+        """Look at each picture of an archive, and at the stills of videos in it; they count one a millisecond in all.
 
         What is no picture counts for nothing; what is one and cannot be read is the archive's refusal.
         """
         unpacked, seen, stills = Unpacked(), list[SeenFace](), 0
-        for content in members(data, kind, unpacked):
+        for content in members(file, kind, unpacked):
             self._beat()
-            try:
-                frames = decode(content, self._limits, shrink_for).frames
-            except Refused as refused:
-                if refused.reason not in (Refusal.UNSUPPORTED, Refusal.NOT_AN_IMAGE, Refusal.EMPTY):
-                    unpacked.leave_out(refused.reason)
-                continue
-            numbered = [replace(frame, frame_ms=stills + number) for number, frame in enumerate(frames)]
-            seen += self._seen(numbered)
-            stills += len(numbered)
+            for frame in self._of_member(content, unpacked):
+                seen += self._seen([replace(frame, frame_ms=stills)])
+                stills += 1
         if not stills and unpacked.refusal:
             raise Refused(unpacked.refusal, f"{kind}: no picture of it could be read")
         return Look(str(kind), None, tuple(seen), Watched(stills, 0, unpacked.refusal))
+
+    def _of_member(self, content: bytes, unpacked: Unpacked) -> Iterator[Frame]:
+        """Give the stills of one member of an archive; an archive in an archive stays closed, and is said."""
+        kind = recognise(content)
+        try:
+            if isinstance(kind, Chest):
+                raise Refused(Refusal.NESTED)
+            if isinstance(kind, Film):
+                video = Video(io.BytesIO(content), kind, self._limits, self._every_seconds)
+                yield from video.stills()
+                if refusal := video.watched.refusal:
+                    raise Refused(refusal)
+            else:
+                picture = decode(content, self._limits, shrink_for)
+                further = Further(content, picture, self._limits, self._every_seconds)
+                yield from chain(picture.frames, further.stills())
+                if refusal := further.watched.refusal:
+                    raise Refused(refusal)
+        except Refused as refused:
+            if refused.reason not in (Refusal.UNSUPPORTED, Refusal.NOT_AN_IMAGE, Refusal.EMPTY):
+                unpacked.leave_out(refused.reason)
 
     def _seen(self, frames: Iterable[Frame]) -> Iterator[SeenFace]:
         wanted = self._encoder.spec

@@ -32,6 +32,8 @@ class Picture:
     media_type: str
     # From EXIF; without a zone when the camera wrote none, and then in the camera's own clock.
     taken_at: datetime | None = None
+    # How many stills or pages the file holds; ``frames`` may be fewer.
+    stills: int = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from detectors.errors import Refusal
 
+HEAD_BYTES = 4096
+"""So many bytes tell what a file is, all but whether a PDF or an Office document is locked."""
+
 
 class Kind(StrEnum):
     """The picture formats that are decoded; the value is the media type."""
@@ -24,6 +27,7 @@ class Kind(StrEnum):
     AVIF = "image/avif"
     JP2 = "image/jp2"
     PSD = "image/vnd.adobe.photoshop"
+    RAW = "image/x-dcraw"
 
 
 class Film(StrEnum):
@@ -73,6 +77,12 @@ _PICTURES: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", Kind.JP2),
     (0, b"\xff\x4f\xff\x51", Kind.JP2),
     (0, b"8BPS", Kind.PSD),
+    (0, b"IIRO", Kind.RAW),
+    (0, b"IIRS", Kind.RAW),
+    (0, b"IIU\0", Kind.RAW),
+    (0, b"FUJIFILMCCD-RAW", Kind.RAW),
+    (0, b"FOVb", Kind.RAW),
+    (0, b"\0MRM", Kind.RAW),
 )
 _FILMS: tuple[tuple[int, bytes, Film], ...] = (
     (0, b"\x1a\x45\xdf\xa3", Film.MATROSKA),
@@ -83,6 +93,9 @@ _FILMS: tuple[tuple[int, bytes, Film], ...] = (
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Film.WINDOWS),
     (4, b"moov", Film.MP4),
     (4, b"mdat", Film.MP4),
+    (4, b"wide", Film.MP4),
+    (4, b"free", Film.MP4),
+    (4, b"skip", Film.MP4),
 )
 _LOCKED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Salted__", "OpenSSL ciphertext"),
@@ -103,12 +116,6 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WAVE", "WAVE audio"),
     (0, b"OggS", "Ogg media"),
     (0, b"ID3", "MP3 audio"),
-    (0, b"IIRO", "camera raw"),
-    (0, b"IIRS", "camera raw"),
-    (0, b"IIU\0", "camera raw"),
-    (0, b"FUJIFILMCCD-RAW", "camera raw"),
-    (0, b"FOVb", "camera raw"),
-    (0, b"\0MRM", "camera raw"),
     (0, b"\xff\x0a", "JPEG XL"),
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (0, b"II\xbc", "JPEG XR"),
@@ -135,6 +142,7 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _OPENPGP = re.compile(rb"(\x84.|\x85..|\x8c.|\xc1.|\xc1[\xc0-\xdf].|\xc3.)[\x03-\x06]", re.DOTALL)
 _SVG = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!(?:--.*?--|DOCTYPE[^>]*)>\s*)*<svg[\s>]", re.DOTALL)
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS, _REDUCED = 50706, 254, 330, 1
+_PHOTOMETRIC, _OF_SENSORS = 262, (32803, 34892)
 
 
 def recognise(data: bytes) -> Kind | Film | Chest | Barred | None:
@@ -163,7 +171,9 @@ def _film(data: bytes) -> Film | None:
     return None
 
 
-def _picture(data: bytes) -> Kind | Film | Barred | None:
+def _picture(data: bytes) -> Kind | Film | None:
+    if _is_camera_raw(data):
+        return Kind.RAW
     for offset, magic, kind in _PICTURES:
         if data.startswith(magic, offset) and (kind is not Kind.WEBP or data[:4] == b"RIFF"):
             return kind
@@ -174,7 +184,7 @@ def _picture(data: bytes) -> Kind | Film | Barred | None:
     return None
 
 
-def _of_brand(data: bytes) -> Kind | Film | Barred:
+def _of_brand(data: bytes) -> Kind | Film:
     """Sort ISO media files by their brands: pictures, camera raw, or video."""
     size = min(max(int.from_bytes(data[:4]), 16), 256)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, size, 4))]
@@ -183,7 +193,7 @@ def _of_brand(data: bytes) -> Kind | Film | Barred:
     if any(brand in _HEIF_BRANDS for brand in brands):
         return Kind.HEIF
     if brands[0] == b"crx ":
-        return Barred(Refusal.UNSUPPORTED, "camera raw")
+        return Kind.RAW
     return Film.MP4
 
 
@@ -198,8 +208,6 @@ def _barred(data: bytes) -> Barred | None:
             return Barred(Refusal.UNSUPPORTED, name)
     if _SVG.match(data[:2048]):
         return Barred(Refusal.UNSUPPORTED, "SVG drawing")
-    if _is_camera_raw(data):
-        return Barred(Refusal.UNSUPPORTED, "camera raw")
     return _locked_by_shape(data)
 
 
@@ -231,13 +239,14 @@ def _locked_by_shape(data: bytes) -> Barred | None:
 
 
 def _is_camera_raw(data: bytes) -> bool:
-    """Tell raw files that dress as TIFF: their first page is a thumbnail, the picture itself cannot be read."""
+    """Tell raw files that dress as TIFF: their first page is a preview, or the bare values of the sensor."""
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return False
     if data[8:10] == b"CR":
         return True
     tags = _first_directory(data)
-    return _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == _REDUCED and _SUB_IFDS in tags)
+    is_bare = tags.get(_PHOTOMETRIC) in _OF_SENSORS
+    return _DNG_VERSION in tags or is_bare or (tags.get(_NEW_SUBFILE_TYPE) == _REDUCED and _SUB_IFDS in tags)
 
 
 def _first_directory(data: bytes) -> dict[int, int]:

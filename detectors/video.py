@@ -1,17 +1,16 @@
 """Picks stills out of a video, one after the other: memory stays flat on hours of it.
 
-Where key frames come often enough only they are decoded; elsewhere every frame is, and one is taken at each step of
-time and where the scene changes. How far apart the stills are at most is said, because between two of them nobody
-looked.
+Where key frames come often enough only they are decoded; elsewhere every frame is. Of what is decoded a still is taken
+at each step of time and where the scene changes. How far apart the stills are at most is said, because between two of
+them nobody looked.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from detectors.deadline import run_within
 from detectors.decode import DecodeLimits
 from detectors.errors import Refusal, Refused
+from detectors.packets import SparseDecoder
 from detectors.records import Frame
 from detectors.signatures import Film
 
@@ -30,8 +30,13 @@ SCENE_SECONDS = 0.2
 
 # Containers round their length up, and sound may go on after the last frame.
 _TAIL_SECONDS = 1.0
+# Times that jump further ahead than a recording lasts, or beyond what a column of milliseconds holds, are damage.
+_JUMP_SECONDS = 24 * 3600.0
+_MOST_MS = 2**31 - 1
 _SMALL = (64, 36)
 _NO_PICTURES = "it has no pictures"
+_END = object()
+_Small = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +55,24 @@ class Watched:
 
 
 class Video:
-    """A video in memory, opened.
+    """A video, opened.
 
     Args:
-        data: the whole file.
+        file: the file, open and seekable; it is read as far as the stills are asked for, and not closed.
         kind: what it is by its first bytes.
-        limits: what decoding may take; ``max_seconds`` is for one still.
+        limits: what decoding may take; ``max_seconds`` is for one step.
         every_seconds: a still is taken at least so often, as far as there are frames.
 
     Raises:
         Refused: it cannot be opened, has no pictures, or they are too large.
     """
 
-    def __init__(self, data: bytes, kind: Film, limits: DecodeLimits, every_seconds: float) -> None:
+    def __init__(self, file: BinaryIO, kind: Film, limits: DecodeLimits, every_seconds: float) -> None:
         import av
 
         self._av, self._limits, self._every = av, limits, every_seconds
         try:
-            self._container: Any = av.open(io.BytesIO(data), metadata_errors="ignore")
+            self._container: Any = av.open(file, metadata_errors="ignore")
         except (av.FFmpegError, ValueError, MemoryError) as problem:
             raise _refused(problem, kind) from None
         streams = [s for s in self._container.streams.video if s.codec_context is not None]
@@ -76,6 +81,7 @@ class Video:
             raise Refused(Refusal.UNSUPPORTED, f"{kind}: {_NO_PICTURES}")
         self._stream, self._kind = streams[0], kind
         self._check(self._stream.width or 0, self._stream.height or 0)
+        self._decoder = SparseDecoder(self._container, self._stream, every_seconds, SCENE_SECONDS)
         self._taken: list[float] = []
         self._refusal: Refusal | None = None
 
@@ -91,15 +97,16 @@ class Video:
         return at.astimezone(UTC) if at.tzinfo and at.year > 1970 else None
 
     def stills(self) -> Iterator[Frame]:
-        """Give the stills, upright, with their times from the beginning; what cannot be decoded ends them.
+        """Give the stills, upright, with their times from the beginning; what cannot be decoded is passed over.
 
         Raises:
             Refused: not a single one could be read.
         """
         try:
-            stills = self._stills()
-            while (still := run_within(self._limits.max_seconds, lambda: next(stills, None))) is not None:
-                yield still
+            steps = self._steps()
+            while (step := run_within(self._limits.max_seconds, lambda: next(steps, _END))) is not _END:
+                if isinstance(step, Frame):
+                    yield step
         except TimeoutError:
             self._refusal = Refusal.TIMEOUT
         except Refused as refused:
@@ -111,57 +118,51 @@ class Video:
         finally:
             length = self._length()
             self._container.close()
-        if not self._taken:
-            raise Refused(self._refusal or Refusal.TRUNCATED, f"{self._kind}: no still of it could be read")
-        if self._refusal is None and length - self._taken[-1] > self._every + _TAIL_SECONDS:
-            self._refusal = Refusal.TRUNCATED  # it says that it is longer
-        self._edges = [0.0, *self._taken, max(length, self._taken[-1])]
+        self._close(length)
 
     @property
     def watched(self) -> Watched:
         """How much was looked at; known once ``stills`` has come to its end."""
         gaps = np.diff(self._edges)
-        return Watched(len(self._taken), round(1000 * float(gaps.max())), self._refusal)
+        return Watched(len(self._taken), min(round(1000 * float(gaps.max())), _MOST_MS), self._refusal)
 
-    def _stills(self) -> Iterator[Frame]:
-        chosen = self._chosen_keys()
-        rate = self._stream.average_rate
-        step = 1 / float(rate) if rate else 0.0
-        before: NDArray[np.float32] | None = None
-        began: float | None = None
-        for frame in self._key_frames(chosen) if chosen else self._container.decode(self._stream):
-            self._check(frame.width, frame.height)
-            began = frame.time or 0.0 if began is None else began
-            at = max(0.0, (frame.time or 0.0) - began)
-            since = at - self._taken[-1] if self._taken else np.inf
-            # The next frame would be too late.
-            due = bool(chosen) or since + step > self._every + 1e-3
-            if not due and since < SCENE_SECONDS:
+    def _close(self, length: float) -> None:
+        if not self._taken:
+            raise Refused(self._refusal or Refusal.TRUNCATED, f"{self._kind}: no still of it could be read")
+        is_longer = length - self._taken[-1] > self._every + _TAIL_SECONDS  # than what there was to read
+        if self._refusal is None and (is_longer or self._decoder.is_damaged):
+            self._refusal = Refusal.TRUNCATED
+        self._edges = [0.0, *self._taken, max(length, self._taken[-1])]
+
+    def _steps(self) -> Iterator[Frame | None]:
+        """Go on frame by frame, so that time is taken of each: give it when it is a still, None when not."""
+        clock, waiting, before = _Clock(self._stream), None, None
+        for frame in self._decoder.frames():
+            if frame is None:
+                yield None
                 continue
-            small = _small(frame)
-            if due or before is None or float(np.abs(small - before).mean()) > SCENE_CHANGE:
-                before = small
-                self._taken.append(at)
-                yield Frame(_upright(frame), round(1000 * at))
+            self._check(frame.width, frame.height)
+            at = clock.read(frame)
+            if waiting is not None:
+                small = self._chosen(*waiting, at, before)
+                before = before if small is None else small
+                yield None if small is None else self._still(*waiting)
+            waiting = frame, at
+        if waiting is not None:
+            yield self._still(*waiting)
 
-    def _chosen_keys(self) -> set[int]:
-        """Choose key frames, by their time stamps, as few as keep the step of time; none where they are too rare."""
-        base = float(self._stream.time_base or 1)
-        keys = sorted(p.pts for p in self._container.demux(self._stream) if p.is_keyframe and p.pts is not None)
-        self._container.seek(0)
-        if len(keys) < 2 or float(np.diff(keys).max()) * base > self._every + 1e-3:
-            return set()
-        chosen = [keys[0]]
-        for here, following in zip(keys[1:], [*keys[2:], None], strict=True):
-            if following is None or (following - chosen[-1]) * base > self._every + 1e-3:
-                chosen.append(here)
-        return set(chosen)
+    def _chosen(self, frame: Any, at: float, next_at: float, before: _Small | None) -> _Small | None:
+        """Choose a frame when the next would be too late, or the scene has changed: give it small; None when not."""
+        is_due = not self._taken or next_at - self._taken[-1] > self._every + 1e-3
+        if not is_due and at - self._taken[-1] < SCENE_SECONDS - 1e-3:
+            return None
+        small = _small(frame)
+        has_changed = before is None or float(np.abs(small - before).mean()) > SCENE_CHANGE
+        return small if is_due or has_changed else None
 
-    def _key_frames(self, chosen: set[int]) -> Iterator[Any]:
-        """Decode the chosen packets and no other; the empty packet at the end makes the decoder give what it holds."""
-        for packet in self._container.demux(self._stream):
-            if not packet.size or packet.pts in chosen:
-                yield from packet.decode()
+    def _still(self, frame: Any, at: float) -> Frame:
+        self._taken.append(at)
+        return Frame(_upright(frame), round(1000 * at))
 
     def _length(self) -> float:
         try:
@@ -176,6 +177,28 @@ class Video:
             raise Refused(Refusal.TOO_LARGE, said)
 
 
+class _Clock:
+    """Reads the times of frames, from the first on; they never run back, though the stamps of joined recordings do."""
+
+    def __init__(self, stream: Any) -> None:
+        self._step = 1 / float(stream.average_rate) if stream.average_rate else 0.04
+        self._base = float(stream.time_base or 1)
+        self._shift, self._last = 0.0, -1.0
+
+    def read(self, frame: Any) -> float:
+        # Of the frames that a decoder gives at its end PyAV does not know the time base.
+        said = None if frame.pts is None else frame.pts * self._base
+        if self._last < 0:
+            self._shift, self._last = -(said or 0.0), 0.0
+            return 0.0
+        at = self._last + self._step if said is None else said + self._shift
+        if not self._last <= at < self._last + _JUMP_SECONDS:
+            self._shift += self._last + self._step - at
+            at = self._last + self._step
+        self._last = min(at, _MOST_MS / 1000)
+        return self._last
+
+
 def _upright(frame: Any) -> NDArray[np.uint8]:
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
@@ -183,7 +206,7 @@ def _upright(frame: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _small(frame: Any) -> NDArray[np.float32]:
+def _small(frame: Any) -> _Small:
     small: NDArray[np.uint8] = frame.reformat(width=_SMALL[0], height=_SMALL[1], format="gray").to_ndarray()
     return small.astype(np.float32) / np.float32(255)
 

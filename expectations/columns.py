@@ -78,9 +78,12 @@ OBJECTS = Table(
             "subject_ref", "text", "keyed hash of the person it is filed under, when the store says so", optional=True
         ),
         Column(
-            "stills", "int32", "of a video or an archive: how many stills or pictures were looked at", optional=True
+            "stills",
+            "int32",
+            "of a video, animation, document or archive: how many stills, pages or pictures were looked at",
+            optional=True,
         ),
-        Column("longest_gap_ms", "int32", "of a video: longest time that nobody looked at", optional=True),
+        Column("longest_gap_ms", "int32", "of a video or animation: longest time that nobody looked at", optional=True),
         Column("gone_on", "day", "of what left its store: first day on which it was missed", optional=True),
     ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from detectors.encoder import ENCODER_KEY, SHIPPED, EncoderSpec, vector_size
 from detectors.errors import BadVectors
 from detectors.identities import count_people
-from detectors.look import SeenFace
+from detectors.look import Look, SeenFace
 from detectors.profile import for_encoder
 from detectors.records import PeopleCount, Sightings
+from detectors.sequences import place_in_sequence
 from plugins.glance import Placed, PlainGlancer
 from plugins.pool import Tick, run_supervised
 from plugins.settings import StoreSettings
@@ -43,6 +45,8 @@ FACES_SCHEMA = pa.schema(
 VECTOR_FIELD = pa.field("vector", pa.list_(pa.float32()))
 ENCODER_FIELD = b"facewarden.encoder"
 """Where a faces Parquet says, in the metadata of its schema, which encoder its vectors are of: ``EncoderSpec.key``."""
+VIDEOS_FIELD = b"facewarden.videos"
+"""Where it says, likewise, which of its objects are videos: a JSON list of their ``uri``."""
 
 
 Listed = tuple[StoreSettings, list[StoredObject]]
@@ -52,13 +56,43 @@ class BadSource(Exception):
     """A source is not there, or is not what it should be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Films:
+    """How many videos were looked at, how many stills of them, and the longest time that nobody looked at."""
+
+    count: int = 0
+    stills: int = 0
+    longest_gap_ms: int = 0
+
+    def with_more(self, other: Films) -> Films:
+        """Add others."""
+        gap = max(self.longest_gap_ms, other.longest_gap_ms)
+        return Films(self.count + other.count, self.stills + other.stills, gap)
+
+
 @dataclass(slots=True)
 class Found:
-    """What was found in some sources: rows of ``FACES_SCHEMA`` with ``vector``, and how every object ended."""
+    """What was found in some sources.
+
+    Attributes:
+        rows: as in ``FACES_SCHEMA``, with ``vector`` and ``is_video``.
+        ended: how every object ended; what was read in part counts as scanned.
+        partly: why the rest of those was not read.
+        films: how the videos were looked at.
+    """
 
     encoder: EncoderSpec
     rows: list[dict[str, Any]] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
+    partly: Counter[str] = field(default_factory=Counter)
+    films: Films = field(default_factory=Films)
+
+    def add(self, other: Found) -> None:
+        """Take in what was found elsewhere."""
+        self.rows += other.rows
+        self.ended += other.ended
+        self.partly += other.partly
+        self.films = self.films.with_more(other.films)
 
     @property
     def refused(self) -> dict[str, int]:
@@ -67,13 +101,15 @@ class Found:
 
     def frame(self) -> pd.DataFrame:
         """Give the rows as a data frame, with vectors."""
-        return pd.DataFrame(self.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name])
+        return pd.DataFrame(self.rows, columns=[*FACES_SCHEMA.names, VECTOR_FIELD.name, "is_video"])
 
     def table(self, *, unsafe_include_vectors: bool = False) -> pa.Table:
         """Give the rows as a table; vectors, biometric data, only when asked for by name."""
         schema = FACES_SCHEMA.append(VECTOR_FIELD) if unsafe_include_vectors else FACES_SCHEMA
         rows = [{name: row[name] for name in schema.names} for row in self.rows]
-        return pa.Table.from_pylist(rows, schema=schema.with_metadata({ENCODER_FIELD: self.encoder.key}))
+        videos = sorted({row["uri"] for row in self.rows if row.get("is_video")})
+        said = {ENCODER_FIELD: self.encoder.key, VIDEOS_FIELD: json.dumps(videos)}
+        return pa.Table.from_pylist(rows, schema=schema.with_metadata(said))
 
 
 def expand_sources(sources: Iterable[str]) -> list[str]:
@@ -131,12 +167,10 @@ def look_at(listed: Iterable[Listed], workers: int, begin: Callable[[int], Tick]
     """
     placed = [(settings, found) for settings, objects in listed for found in objects]
     batches, tick, found = list(_batches(placed)), begin(len(placed)), Found(encoder)
-    supervisors = [
-        Supervisor(partial(PlainGlancer, encoder), Limits()) for _ in range(max(1, min(workers, len(batches))))
-    ]
-    for rows, ended in run_supervised(lambda one, batch: _look(one, batch, tick), batches, supervisors):
-        found.rows += rows
-        found.ended += ended
+    count = max(1, min(workers, len(batches)))
+    supervisors = [Supervisor(partial(PlainGlancer, encoder), Limits()) for _ in range(count)]
+    for part in run_supervised(lambda one, batch: _look(one, batch, encoder, tick), batches, supervisors):
+        found.add(part)
     return found
 
 
@@ -145,17 +179,25 @@ def _batches(objects: list[Placed]) -> Iterator[list[Placed]]:
         yield objects[start : start + _BATCH]
 
 
-def _look(
-    looking: Supervisor[Placed, tuple[SeenFace, ...] | Lost], batch: list[Placed], tick: Tick
-) -> tuple[list[dict[str, Any]], Counter[str]]:
-    rows: list[dict[str, Any]] = []
-    ended = Counter[str]()
+def _look(looking: Supervisor[Placed, Look | Lost], batch: list[Placed], encoder: EncoderSpec, tick: Tick) -> Found:
+    part = Found(encoder)
     for (_, found), outcome in looking.through(batch):
-        ended[outcome.reason if isinstance(outcome, Lost) else "scanned"] += 1
-        if not isinstance(outcome, Lost):
-            rows += [_row(found.uri, number, face) for number, face in enumerate(outcome)]
+        if isinstance(outcome, Lost):
+            part.ended[outcome.reason] += 1
+        else:
+            _note(part, found.uri, outcome)
         tick(1)
-    return rows, ended
+    return part
+
+
+def _note(part: Found, uri: str, look: Look) -> None:
+    part.ended["scanned"] += 1
+    if look.watched and look.watched.refusal:
+        part.partly[look.watched.refusal.value] += 1
+    is_video = look.media_type.startswith("video/")
+    if look.watched and is_video:
+        part.films = part.films.with_more(Films(1, look.watched.stills, look.watched.longest_gap_ms))
+    part.rows += [_row(uri, number, face) | {"is_video": is_video} for number, face in enumerate(look.faces)]
 
 
 def _row(uri: str, number: int, seen: SeenFace) -> dict[str, Any]:
@@ -178,6 +220,8 @@ class HeadCount:
     faces: int
     people: PeopleCount
     not_looked_at: dict[str, int]
+    partly_looked_at: dict[str, int]
+    films: Films
 
 
 def count_sources(
@@ -198,7 +242,7 @@ def count_sources(
     faces = pd.concat([found.frame(), *read], ignore_index=True) if read else found.frame()
     people = count_faces(faces, encoder, tables)
     images = found.ended["scanned"] + sum(frame["uri"].nunique() for frame in read)
-    return HeadCount(images, len(faces), people, found.refused)
+    return HeadCount(images, len(faces), people, found.refused, dict(found.partly), found.films)
 
 
 def parted(sources: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -212,7 +256,7 @@ def parted(sources: Iterable[str]) -> tuple[list[str], list[str]]:
 def count_faces(
     faces: pd.DataFrame, encoder: EncoderSpec, tables: Iterable[str], confidence: float = 0.95
 ) -> PeopleCount:
-    """Count the people of rows with ``uri``, ``frame_ms``, ``quality`` and ``vector``.
+    """Count the people of rows with ``uri``, ``frame_ms``, ``quality``, ``vector`` and, if known, ``is_video``.
 
     Args:
         faces: the rows.
@@ -225,11 +269,23 @@ def count_faces(
     """
     vectors = as_matrix(faces) if len(faces) else np.empty((0, vector_size(encoder)), np.float32)
     frames = pd.factorize(pd.MultiIndex.from_frame(faces[["uri", "frame_ms"]]))[0] if len(faces) else None
-    sightings = Sightings(vectors, frames, faces["quality"].to_numpy(np.float64))
+    cameras, seconds = tracked(faces)
+    sightings = Sightings(vectors, frames, faces["quality"].to_numpy(np.float64), None, cameras, seconds)
     try:
         return count_people(sightings, profile=for_encoder(encoder), confidence=confidence)
     except BadVectors as error:
         raise BadSource(f"{', '.join(tables)}: {error}") from error
+
+
+def tracked(faces: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Say which camera saw each face and when, in seconds: each video is a camera, and so is a sequence of stills."""
+    places = faces["uri"].astype(str).drop_duplicates()
+    stills = pd.DataFrame([place_in_sequence(uri) for uri in places], index=places, columns=["sequence", "number"])
+    uri, ms = faces["uri"].astype(str), faces["frame_ms"].to_numpy(np.float64)
+    is_video = faces["is_video"].eq(True) if "is_video" in faces else pd.Series(False, index=faces.index)
+    sequence, number = uri.map(stills["sequence"]), uri.map(stills["number"]).to_numpy(np.float64)
+    cameras = pd.factorize(("video " + uri).where(is_video, "stills " + sequence))[0]
+    return cameras.astype(np.int64), np.where(is_video, ms / 1000, number)
 
 
 def read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
@@ -254,8 +310,16 @@ def read_faces(path: str, encoder: EncoderSpec) -> pd.DataFrame:
             table = table.append_column(name, pa.repeat(usual, len(table)))
     frame: pd.DataFrame = table.select(wanted).to_pandas()
     frame["quality"] = frame["quality"].fillna(1.0)
-    _check_encoder(path, (table.schema.metadata or {}).get(ENCODER_FIELD), frame, encoder)
-    return frame
+    said = table.schema.metadata or {}
+    _check_encoder(path, said.get(ENCODER_FIELD), frame, encoder)
+    return frame.assign(is_video=frame["uri"].isin(_videos(said)))
+
+
+def _videos(said: Mapping[bytes, bytes]) -> list[str]:
+    try:
+        return [str(uri) for uri in json.loads(said.get(VIDEOS_FIELD, b"[]"))]
+    except (ValueError, TypeError):
+        return []  # written by something else
 
 
 def _check_encoder(path: str, said: bytes | None, faces: pd.DataFrame, encoder: EncoderSpec) -> None:

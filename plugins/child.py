@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made", covariant=True)
@@ -34,10 +34,18 @@ _AHEAD_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Generic[Item]):
-    """An item with its bytes, or with what went wrong when they were fetched; ``item`` may know more than before."""
+    """An item with its file, or with what went wrong when that was fetched.
+
+    Attributes:
+        item: may know more than before.
+        file: open; its content is in memory as far as ``held_bytes`` says.
+        held_bytes: of the file.
+        problem: why there is no file.
+    """
 
     item: Item
-    data: bytes = b""
+    file: BinaryIO | None = None
+    held_bytes: int = 0
     problem: Exception | None = None
 
 
@@ -180,7 +188,7 @@ class _Ahead(Generic[Item]):
                     return
                 self._held_bytes += expected
             fetched = self._fetch(item)
-            size = len(fetched.data)
+            size = fetched.held_bytes
             with self._changed:
                 self._held_bytes += size - expected
                 self._ready.append((fetched, size))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,7 @@ def scan(  # noqa: PLR0913 - click hands over an argument per option
         return
     nightly.scan(request, lambda: datetime.now(UTC), counting("looking at objects"))
     summary = json.loads(tasks.report_text(request, "json"))
+    _say_remedies(summary["unsupported"])
     _print({"report": tasks.write_report(request)["html"], **_headline(summary)}, form)
     tasks.check_failures(request)
     sys.exit(EXIT_COVERAGE if "coverage_below_floor" in summary["findings"]["by_rule"] else 0)
@@ -219,6 +221,7 @@ def count(  # noqa: PLR0913 - click hands over an argument per option
         return
     counted = count_sources(sources, *common)
     verdict = threshold.verdict(counted.people.low, counted.people.high)
+    _say_remedies(counted.not_looked_at)
     _print(_head_count(counted, policy, threshold, verdict), form)
 
 
@@ -244,6 +247,8 @@ def _head_count(counted: Any, policy: str, threshold: Any, verdict: str) -> dict
         "false_split": round(balance.false_split, 4) if balance else None,
         "notes": list(people.notes),
         "not_looked_at": counted.not_looked_at,
+        "partly_looked_at": counted.partly_looked_at,
+        "videos": asdict(counted.films),
     }
 
 
@@ -482,6 +487,15 @@ def _say_refused(refused: dict[str, int]) -> None:
     if refused:
         listed = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(refused.items()))
         click.echo(f"not looked at: {listed}", err=True)
+    _say_remedies(refused)
+
+
+def _say_remedies(refused: Iterable[str]) -> None:
+    from detectors.errors import remedy_for
+
+    for reason in sorted(refused):
+        if remedy := remedy_for(reason):
+            click.echo(f"{reason.replace('_', ' ')}: {remedy}, and run this again", err=True)
 
 
 def main(run: Callable[[], None] = cli) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import Any, TypeVar
 
 from detectors.decode import DecodeLimits
 from detectors.encoder import EncoderSpec
 from detectors.errors import Refusal, Refused
-from detectors.look import Look, Looker, SeenFace
+from detectors.look import Look, Looker
 from plugins.child import Beat, Fetched
 from plugins.keys import Keyring
 from plugins.request import RunRequest
@@ -20,6 +22,8 @@ from plugins.stores.records import PictureStore, StoredObject, StoreProblem
 from plugins.supervise import Limits, Lost
 
 log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 # Decoding gives up by itself after scan.max_seconds; what takes three times as long hangs where it cannot.
 _PATIENCE = 3
@@ -68,19 +72,17 @@ class Glancer:
         """Read an object, and before it what says whose it is."""
         store = self._store(found.store)
         found = store.filed(found)
-        return Fetched(found, store.read(found, as_listed=True))
+        return _opened(found, store, found)
 
     def do(self, fetched: Fetched[StoredObject]) -> Glance:
         """Look at one object; whatever happens, the next one follows."""
         found = fetched.item
         try:
-            if fetched.problem:
-                raise fetched.problem
-            look = self._looker.look(fetched.data)
+            look = _looked(self._looker, fetched)
         except StoreProblem as problem:
             return Glance(found, "quarantined", problem.kind)
         except Refused as refused:
-            status = "unsupported" if refused.reason is Refusal.UNSUPPORTED else "quarantined"
+            status = "unsupported" if refused.reason.is_unsupported else "quarantined"
             return Glance(found, status, refused.reason.value)
         except MemoryError:
             return Glance(found, "quarantined", Refusal.TOO_LARGE.value)
@@ -106,7 +108,7 @@ Placed = tuple[StoreSettings, StoredObject]
 
 
 class PlainGlancer:
-    """Looks at objects of any place, without settings; gives their faces, or why not.
+    """Looks at objects of any place, without settings; gives what they hold, or why not.
 
     Args:
         encoder: which encoder.
@@ -132,22 +134,32 @@ class PlainGlancer:
             raise StoreProblem(settings.name, found.skip)
         if settings.url not in self._places:
             self._places[settings.url] = ObjectStore(settings, Path.cwd())
-        return Fetched(item, self._places[settings.url].read(found))
+        return _opened(item, self._places[settings.url], found)
 
-    def do(self, fetched: Fetched[Placed]) -> tuple[SeenFace, ...] | Lost:
+    def do(self, fetched: Fetched[Placed]) -> Look | Lost:
         """Look at one object.
 
         Raises:
             BadEncoder: an encoder of one's own gave a vector that has no direction.
         """
         try:
-            if fetched.problem:
-                raise fetched.problem
-            return self._looker.look(fetched.data).faces
+            return _looked(self._looker, fetched)
         except Refused as refused:
             return Lost(refused.reason.value)
         except StoreProblem:
             return Lost("unreadable")
+
+
+def _opened(item: Item, store: PictureStore, found: StoredObject) -> Fetched[Item]:
+    file = store.open(found)
+    return Fetched(item, file, file.getbuffer().nbytes if isinstance(file, BytesIO) else 0)
+
+
+def _looked(looker: Looker, fetched: Fetched[Any]) -> Look:
+    if fetched.problem or fetched.file is None:
+        raise fetched.problem or FileNotFoundError
+    with fetched.file as file:
+        return looker.look(file)
 
 
 def limits_of(scan: ScanSettings) -> Limits:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.errors import Refusal
+from detectors.raw import can_read_raw
 from plugins.evidence import Fragment
 from plugins.run import Run
 from plugins.stores.records import StoredObject
@@ -24,6 +25,9 @@ from plugins.stores.records import StoredObject
 # What the store would not give tonight it may give tomorrow, and a process may have died of something else: these are
 # looked at again although nothing changed.
 PASSING_REASONS = {"unreadable", "vanished", "changed", "crashed", Refusal.TIMEOUT.value}
+# So is what only an extra can read, once it is installed.
+if can_read_raw():
+    PASSING_REASONS.add(Refusal.NEEDS_RAW.value)
 _COLUMNS = ["uri", "version", "detector_key", "status", "reason", "faces", "captured_at"]
 _STATUSES = ("scanned", "unsupported", "quarantined", "skipped", "gone")
 _ROW = np.dtype(

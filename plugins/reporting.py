@@ -152,7 +152,14 @@ def build_report(run: Run, facts: Facts, outcome: Outcome, row: Mapping[str, Any
         others=tuple(map(_other, outcome.policies[1:], outcome.judgements[1:])),
         delta=_delta(outcome.changes),
         videos=_videos(facts.objects),
+        unsupported=_unsupported(facts.objects),
     )
+
+
+def _unsupported(objects: pd.DataFrame) -> dict[str, int]:
+    """Count the objects of kinds that are not looked at, by reason."""
+    reasons = objects.loc[objects["status"] == "unsupported", "reason"].fillna("unsupported").value_counts()
+    return {str(reason): int(n) for reason, n in sorted(reasons.items())}
 
 
 def _videos(objects: pd.DataFrame) -> Videos | None:

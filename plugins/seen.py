@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from detectors.records import Sightings
+from detectors.sequences import place_in_sequence
 from plugins.run import Run
 
 # ``captured_from`` where the clock is the camera's; a file's date, or a row's, may be that of a copy.
@@ -77,6 +78,7 @@ def _pictures(run: Run, objects: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFr
     cameras = cameras.where(taken["store"].isin([s.name for s in run.whole.stores]), -1).mask(alone, of_video)
     within = pd.Series(faces["frame_ms"].to_numpy() / 1000, index=seconds.index)
     seconds = seconds.where(on_time).mask(alone, within)
+    cameras, seconds = _with_sequences(taken, on_time | alone, cameras, seconds)
     frames = faces.groupby(["store", "uri", "frame_ms"], sort=False).ngroup()
     return pd.DataFrame(
         {
@@ -90,6 +92,19 @@ def _pictures(run: Run, objects: pd.DataFrame, faces: pd.DataFrame) -> pd.DataFr
             "seconds": seconds.to_numpy(np.float64),
         }
     )
+
+
+def _with_sequences(
+    taken: pd.DataFrame, is_timed: pd.Series, cameras: pd.Series, seconds: pd.Series
+) -> tuple[pd.Series, pd.Series]:
+    """Give the stills of a sequence, where no clock says more, their numbers for seconds, and a camera of their own."""
+    uris = taken.loc[~is_timed, "uri"].drop_duplicates()
+    places = pd.DataFrame([place_in_sequence(uri) for uri in uris], index=uris, columns=["sequence", "number"])
+    sequence, number = (taken["uri"].map(places[name]).mask(is_timed) for name in places)
+    numbered = sequence.notna()
+    of_sequence = taken.assign(sequence=sequence).groupby(["store", "sequence"], sort=False).ngroup()
+    own = min(cameras.min(), -1) - 1 - of_sequence
+    return cameras.mask(numbered, own), seconds.mask(numbered, number.astype(float))
 
 
 def _subjects(faces: pd.DataFrame) -> pd.Series:

@@ -171,7 +171,8 @@ class RandomReader:
     def head_count(self, decision: Decision) -> HeadCount:
         """Give what was read as a head-count."""
         faces = decision.part.faces
-        return HeadCount(len(faces), int(faces.sum()), decision.people, self._found.refused)
+        found = self._found
+        return HeadCount(len(faces), int(faces.sum()), decision.people, found.refused, dict(found.partly), found.films)
 
     def _look_at(self, fresh: set[str]) -> None:
         listed = []
@@ -179,8 +180,9 @@ class RandomReader:
             listed.append((settings, [found for found in objects if found.uri in fresh]))
             fresh = fresh - {found.uri for found in objects}
         found = look_at(listed, self._workers, self._begin, self._encoder)
-        self._found.ended += found.ended
         self._faces.append(_named(found.frame()))
+        found.rows.clear()
+        self._found.add(found)
 
     def _part(self, faces: pd.DataFrame) -> Part:
         refused = sum(self._found.refused.values())

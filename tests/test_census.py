@@ -237,6 +237,25 @@ def test_the_count_is_told_what_a_camera_store_knows(town: Town, exact: Exact) -
     assert (given.subjects[:hall] == -1).all()
 
 
+def test_a_video_and_a_sequence_of_stills_are_cameras_of_their_own(town: Town, exact: Exact) -> None:
+    known = {"captured_at": NOON, "captured_from": "metadata"}
+    town.picture("gate", "/gate/a.mp4", PEOPLE[0], frame_ms=2_500, media_type="video/mp4", **known)
+    town.picture("gate", "/gate/b.mp4", PEOPLE[1], frame_ms=500, media_type="video/mp4", **known)
+    town.picture("gate", "/gate/frame_0007.jpg", PEOPLE[2], **known)
+    town.picture("gate", "/gate/frame_0008.jpg", PEOPLE[3], **known)
+    town.picture("hall", "/gate/frame_0008.jpg", PEOPLE[4], **known)
+    town.picture("gate", "/gate/frame_0009.jpg", PEOPLE[5], captured_at=NOON, captured_from="exif")
+    town.picture("gate", "/gate/other.jpg", PEOPLE[6], **known)
+    town.census()
+    given = exact.given[0]
+    a, b, seventh, eighth, hall, timed, other = given.cameras.tolist()
+    assert seventh == eighth
+    assert len({a, b, seventh, hall, timed}) == 5
+    assert min(a, b, seventh, hall, timed) >= 0
+    np.testing.assert_allclose(given.seconds[:6], [2.5, 0.5, 7, 8, 8, NOON.timestamp()])
+    assert np.isnan(given.seconds[6]), other
+
+
 def test_scopes_with_the_same_faces_are_counted_once(town: Town, exact: Exact) -> None:
     town.picture("hall", "/hall/1.jpg", PEOPLE[0])
     town.picture("gate", "/gate/1.jpg", PEOPLE[1])

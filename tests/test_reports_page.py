@@ -44,6 +44,12 @@ def test_the_page_asks_for_nothing_from_anywhere() -> None:
     assert "https://" not in html
 
 
+def test_what_needs_an_extra_is_said_with_the_command_that_installs_it() -> None:
+    assert "facewarden[raw]" not in to_html(make_report(unsupported={"unsupported": 5}))
+    words = read(make_report(unsupported={"unsupported": 5, "needs_raw": 3})).text
+    assert "3 objects could be examined in the next run after `pip install 'facewarden[raw]'`." in words
+
+
 def test_every_link_inside_the_page_has_its_place_and_every_id_is_used_once() -> None:
     page = read(make_report(filing=tuple(make_clock(title=f"{n}") for n in range(4))))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

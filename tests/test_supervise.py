@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -40,7 +41,7 @@ class Naughty:
             time.sleep(60)
         if item == "bad fetch":
             raise OSError("gone")
-        return Fetched(item, bytes(self.size(item)))
+        return Fetched(item, io.BytesIO(), self.size(item))
 
     def do(self, fetched: Fetched[str]) -> str:
         item = fetched.item

@@ -578,3 +578,4 @@ class Report:
     others: tuple[OtherPolicy, ...] = ()
     delta: Delta | None = None
     videos: Videos | None = None
+    unsupported: dict[str, int] = field(default_factory=dict)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from detectors.curve import balanced
+from detectors.errors import remedy_for
 from detectors.records import CurvePoint
 from plugins.reports.model import (
     Attestation,
@@ -63,6 +64,8 @@ REASONS = {
     "encrypted": "is encrypted",
     "timeout": "took longer than the settings allow",
     "not_a_file": "is no file",
+    "nested": "holds another archive, which stays closed",
+    "needs_raw": "is a camera raw picture, and what reads them is not installed",
     "error": "made the reader fail",
     "unreadable": "the store did not hand it over",
     "vanished": "left the store while it was being read",
@@ -329,7 +332,7 @@ def decided(by_status: dict[str, int]) -> str:
 
 def videos(watched: Videos) -> str:
     """Say how much of the videos was looked at."""
-    those = several(watched.count, "video", "videos")
+    those = several(watched.count, "video or animation", "videos and animations")
     stills = several(watched.stills, "still", "stills")
     gap = f"{watched.longest_gap_ms / 1000:.1f} s"
     return f"Of {those} {stills} were looked at; up to {gap} between two of them nobody looked."
@@ -380,3 +383,11 @@ def windows(retention: Retention) -> list[str]:
         "too_short": "deleted too early",
     }
     return [f"{number(getattr(retention, name))} {text}" for name, text in texts.items() if getattr(retention, name)]
+
+
+def unsupported(reasons: Mapping[str, int]) -> str:
+    """Say what would have to be installed so that more could be examined; nothing where nothing helps."""
+    helped = [(remedy, n) for reason, n in reasons.items() if (remedy := remedy_for(reason))]
+    return " ".join(
+        f"{several(n, 'object', 'objects')} could be examined in the next run after `{remedy}`." for remedy, n in helped
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import posixpath
 import stat
@@ -10,17 +11,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote, unquote_to_bytes
 
+from detectors.signatures import HEAD_BYTES
 from plugins.stores.capture import captured_from_name, subject_from_uri
 from plugins.stores.credentials import scrub, storage
 from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
 from plugins.stores.listing import Found, find_one, is_as_listed, walk_any, walk_bucket, walk_folder
 from plugins.stores.records import MAX_BYTES, StoredObject, StoreProblem
 from plugins.stores.retry import attempt
+from plugins.stores.stream import STREAM_BYTES, Pieces, is_streamed
 
 if TYPE_CHECKING:
     from plugins.keys import Keyring
@@ -97,8 +100,25 @@ class ObjectStore:
             raise StoreProblem(self._settings.name, "an object has changed since it was listed", kind="changed")
         return data
 
-    def _is_as_listed(self, path: str, version: str, data: bytes) -> bool:
+    def _is_as_listed(self, path: str, version: str, data: bytes = b"") -> bool:
         return attempt(lambda: is_as_listed(self._place[0], path, version, data), self._problem, self._pause)
+
+    def open(self, obj: StoredObject) -> BinaryIO:
+        """Open one object to be looked at: a large film or archive piece by piece, anything else read whole already.
+
+        Raises:
+            StoreProblem: as ``read`` does, ``changed`` when it is not the one that was listed any more; reading a
+                piece may raise it too.
+        """
+        if obj.size_bytes > STREAM_BYTES:
+            path = self._path(obj.uri)
+            file = Pieces(partial(self._piece, path), obj.size_bytes)
+            if is_streamed(file.read(HEAD_BYTES)):
+                if not self._is_as_listed(path, obj.version):
+                    raise StoreProblem(self._settings.name, "an object has changed since it was listed", kind="changed")
+                file.seek(0)
+                return cast(BinaryIO, file)
+        return io.BytesIO(self.read(obj, as_listed=True))
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Read the file beside a picture that says whose it is; one that does not say so leaves it filed under nobody.
@@ -243,6 +263,17 @@ class ObjectStore:
                 return b""  # S3 refuses any range of an empty object
             raise
 
+    def _piece(self, path: str, start: int, end: int) -> bytes:
+        piece = attempt(lambda: self._read_range(path, start, end), self._problem, self._pause)
+        if len(piece) < end - start:
+            why = "an object has become smaller since it was listed"
+            raise StoreProblem(self._settings.name, why, kind="changed")
+        return piece
+
+    def _read_range(self, path: str, start: int, end: int) -> bytes:
+        fs = self._place[0]
+        return _read_file(path, end - start, start) if fs is None else bytes(fs.cat_file(path, start=start, end=end))
+
     def _problem(self, error: Exception) -> StoreProblem:
         name = self._settings.name
         if isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -254,12 +285,13 @@ class ObjectStore:
         return StoreProblem(name, f"an object cannot be read ({type(error).__name__})", retry=_may_pass(error))
 
 
-def _read_file(path: str, limit: int) -> bytes:
-    """Read a regular file. What became a pipe since the listing neither blocks nor is read."""
+def _read_file(path: str, limit: int, start: int = 0) -> bytes:
+    """Read a regular file, from a place on. What became a pipe since the listing neither blocks nor is read."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise IsADirectoryError(errno.EISDIR, "not a regular file")
+        file.seek(start)
         return file.read(limit)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 # Larger than any photograph: 200 megapixels of uncompressed colour are 572 MiB, but nobody stores faces that way.
 MAX_BYTES = 512 * 2**20
@@ -50,6 +50,9 @@ class PictureStore(Protocol):
 
     def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES, *, as_listed: bool = False) -> bytes:
         """Read one picture; with ``as_listed`` only if it has not changed since it was listed."""
+
+    def open(self, obj: StoredObject) -> BinaryIO:
+        """Open one picture, film or archive, if it has not changed since it was listed."""
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Fill in whom a picture is filed under where a file beside it says so."""

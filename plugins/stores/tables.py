@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,10 @@ class TableStore:
                 ``unreadable``.
         """
         return self._pictures.read(obj, max_bytes, as_listed)
+
+    def open(self, obj: StoredObject) -> BinaryIO:
+        """Open one picture; raises what ``read`` does."""
+        return io.BytesIO(self.read(obj, as_listed=True))
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Give the picture as it is: its row says whose it is."""

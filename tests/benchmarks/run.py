@@ -15,6 +15,8 @@ from pathlib import Path
 NAMES = (
     "look",
     "whole",
+    "film",
+    "stillness",
     "encode",
     "night",
     "memory",
