@@ -25,6 +25,14 @@ _TEXT = {"type": ["null", "string"], "minLength": 1}
 _NUMBER = {"type": ["null", "integer"], "minimum": 1}
 
 
+@task(retries=0)
+def failures() -> None:
+    """End red when too many objects could not be looked at; by now everything is committed and reported."""
+    from plugins import tasks
+
+    tasks.check_failures(_request())
+
+
 @dag(
     dag_id="face_census",
     # Midnight, because the partition is the day that has just ended, and so that `airflow backfill create
@@ -108,7 +116,7 @@ def face_census() -> None:
     batches = plan()
     read = registers()
     batches >> read
-    [look.expand(batch=batches), read] >> identities() >> judge() >> report()
+    [look.expand(batch=batches), read] >> identities() >> judge() >> report() >> failures()
 
 
 def _request() -> RunRequest:

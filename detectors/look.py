@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -70,6 +70,7 @@ class Looker:
         threads: for encoding.
         encoder: which encoder; default the shipped one.
         every_seconds: of a video a still is looked at at least so often.
+        beat: called before each frame, and each member of an archive: a sign that nothing hangs.
 
     Raises:
         ModelMissing: the model files are not installed.
@@ -84,7 +85,9 @@ class Looker:
         threads: int = 1,
         encoder: EncoderSpec | None = None,
         every_seconds: float = 1.0,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        self._beat = beat
         self._every_seconds = every_seconds
         self._limits = limits or DecodeLimits()
         self._encoder = FaceEncoder(encoder, models, threads)
@@ -130,6 +133,7 @@ class Looker:
         """
         unpacked, seen, stills = Unpacked(), list[SeenFace](), 0
         for content in members(file, kind, unpacked):
+            self._beat()
             for frame in self._of_member(content, unpacked):
                 seen += self._seen([replace(frame, frame_ms=stills)])
                 stills += 1
@@ -162,6 +166,7 @@ class Looker:
         wanted = self._encoder.spec
         eyes_px = wanted.template[1][0] - wanted.template[0][0]
         for frame in frames:
+            self._beat()
             picture = Pyramid(frame.image_rgb, frame.shrink, frame.sharper)
             faces = self._finder.find_in(picture)
             if faces:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,18 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detectors.encoder import ENCODER_KEY, SHIPPED, EncoderSpec, vector_size
-from detectors.errors import BadVectors, Refused
+from detectors.errors import BadVectors
 from detectors.identities import count_people
-from detectors.look import Look, Looker, SeenFace
+from detectors.look import Look, SeenFace
 from detectors.profile import for_encoder
 from detectors.records import PeopleCount, Sightings
 from detectors.sequences import place_in_sequence
-from plugins.pool import Tick, run_jobs
+from plugins.glance import Placed, PlainGlancer
+from plugins.pool import Tick, run_supervised
 from plugins.settings import StoreSettings
 from plugins.stores.objects import ObjectStore
 from plugins.stores.records import StoredObject, StoreProblem
+from plugins.supervise import Limits, Lost, Supervisor
 
 _BATCH = 16
 
@@ -163,38 +165,27 @@ def look_at(listed: Iterable[Listed], workers: int, begin: Callable[[int], Tick]
     Raises:
         BadEncoder: an encoder of one's own cannot be used.
     """
-    jobs = [(encoder, settings, batch) for settings, objects in listed for batch in _batches(objects)]
-    tick = begin(sum(len(batch) for *_, batch in jobs))
-    found = Found(encoder)
-    for part in run_jobs(_look, jobs, min(workers, max(1, len(jobs))), tick):
+    placed = [(settings, found) for settings, objects in listed for found in objects]
+    batches, tick, found = list(_batches(placed)), begin(len(placed)), Found(encoder)
+    count = max(1, min(workers, len(batches)))
+    supervisors = [Supervisor(partial(PlainGlancer, encoder), Limits()) for _ in range(count)]
+    for part in run_supervised(lambda one, batch: _look(one, batch, encoder, tick), batches, supervisors):
         found.add(part)
     return found
 
 
-def _batches(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
+def _batches(objects: list[Placed]) -> Iterator[list[Placed]]:
     for start in range(0, len(objects), _BATCH):
         yield objects[start : start + _BATCH]
 
 
-@lru_cache(maxsize=1)  # one for the life of the worker process: loading the models takes a second
-def _looker(encoder: EncoderSpec) -> Looker:
-    return Looker(encoder=encoder)
-
-
-def _look(job: tuple[EncoderSpec, StoreSettings, list[StoredObject]], tick: Tick) -> Found:
-    encoder, settings, objects = job
-    looker, store = _looker(encoder), ObjectStore(settings, Path.cwd())
+def _look(looking: Supervisor[Placed, Look | Lost], batch: list[Placed], encoder: EncoderSpec, tick: Tick) -> Found:
     part = Found(encoder)
-    for found in objects:
-        try:
-            if found.skip:
-                raise StoreProblem(settings.name, found.skip)
-            with store.open(found) as file:
-                _note(part, found.uri, looker.look(file))
-        except Refused as refused:
-            part.ended[refused.reason.value] += 1
-        except StoreProblem:
-            part.ended["unreadable"] += 1
+    for (_, found), outcome in looking.through(batch):
+        if isinstance(outcome, Lost):
+            part.ended[outcome.reason] += 1
+        else:
+            _note(part, found.uri, outcome)
         tick(1)
     return part
 

@@ -142,6 +142,7 @@ def scan(  # noqa: PLR0913 - click hands over an argument per option
     summary = json.loads(tasks.report_text(request, "json"))
     _say_remedies(summary["unsupported"])
     _print({"report": tasks.write_report(request)["html"], **_headline(summary)}, form)
+    tasks.check_failures(request)
     sys.exit(EXIT_COVERAGE if "coverage_below_floor" in summary["findings"]["by_rule"] else 0)
 
 

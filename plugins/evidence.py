@@ -20,7 +20,8 @@ import logging
 import os
 import posixpath
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -54,6 +55,19 @@ GONE_NEEDS = ["store", "uri", "captured_at", "status", "faces", "gone_on"]
 
 # Tables whose newest writing for a store (or for all) replaces the older ones when read; the others accumulate.
 SNAPSHOTS = {"subjects", "columns", "consents", "identities", "findings", "safeguards"}
+
+
+class NotWritten(Exception):
+    """Evidence cannot be written; says why, without a path."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"evidence, vectors or report data cannot be written: {self.why}; see to that and run it again: it goes on"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +115,32 @@ class Evidence:
         return posixpath.join(self._root, *parts)
 
     def publish(self, relative: str, data: bytes) -> None:
-        """Write a file so that it is there whole or not at all."""
-        path = self.path(relative)
+        """Write a file so that it is there whole or not at all.
+
+        Raises:
+            NotWritten: it cannot be written.
+        """
+        try:
+            self._put(self.path(relative), data)
+        except Exception as error:  # the boundary of the evidence: the drivers of object stores raise what they like
+            number = error.errno if isinstance(error, OSError) else None
+            raise NotWritten(os.strerror(number) if number else type(error).__name__) from None
+
+    def _put(self, path: str, data: bytes) -> None:
         self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
         if "file" not in _protocols(self._fs):
             self._fs.pipe_file(path, data)  # object stores show an object only when its upload is complete
             return
         aside = f"{path}.{os.getpid()}.aside"
-        with open(aside, "wb") as file:  # noqa: PTH123 - a plain path by design: fsync needs the file itself
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)  # noqa: PTH105
+        try:
+            with open(aside, "wb") as file:  # noqa: PTH123 - a plain path by design: fsync needs the file itself
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)  # noqa: PTH105
+        except OSError:
+            Path(aside).unlink(missing_ok=True)  # on a full disk even this counts
+            raise
 
     def read_bytes(self, relative: str) -> bytes:
         """Read a file.
@@ -212,6 +240,9 @@ class Evidence:
         ignored by every reader already.
         """
         stamp = at.strftime(STAMP)
+        if (last := max((c.committed_at for c in self.commits()), default="")) >= stamp:
+            # The clock was put back: what is committed later must be read as later all the same.
+            stamp = (datetime.strptime(last, STAMP) + timedelta(microseconds=1)).strftime(STAMP)  # noqa: DTZ007
         notes = {**pending.fragment.notes, "parts": pending.parts}
         body = {"run_id": run_id, "committed_at": stamp, "files": pending.fragment.files, "notes": notes}
         self.publish(f"commits/{stamp}-{safe_name(run_id)}.json", json.dumps(body, sort_keys=True).encode())

@@ -176,7 +176,7 @@ def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
     if "coverage" not in notes:
         return {store: Counter(ended) for store, ended in run.evidence.noted("coverage").items()}
     counts = {store: Counter[str](ended) for store, ended in notes["coverage"].items()}
-    looked = _looked_at(run, pending, set(notes["chunks"]))
+    looked = looked_at(run, pending, set(notes["chunks"]))
     for (store, status), rows in looked.groupby(["store", "status"]):
         counts[str(store)][str(status)] += len(rows)
     # What was planned and not looked at, because the time was over, is left out like anything else.
@@ -185,12 +185,12 @@ def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
     return counts
 
 
-def _looked_at(run: Run, pending: Pending, chunks: set[str]) -> pd.DataFrame:
+def looked_at(run: Run, pending: Pending, chunks: set[str]) -> pd.DataFrame:
     """Give the objects of this run's chunks; a run beside this one may have committed some of their parts."""
     fragments = [*(commit.fragment for commit in run.evidence.commits()), pending.fragment]
     paths = dict.fromkeys(path for fragment in fragments for path in fragment.files.get("objects", []))
     own = [path for path in paths if posixpath.basename(path).split("-", 1)[0] in chunks]
-    objects = run.evidence.read_fragment("objects", Fragment({"objects": own}), ["store", "uri", "status"])
+    objects = run.evidence.read_fragment("objects", Fragment({"objects": own}), ["store", "uri", "status", "reason"])
     return objects.drop_duplicates(["store", "uri"], keep="last")
 
 

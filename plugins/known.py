@@ -23,8 +23,9 @@ from plugins.evidence import STAMP, Fragment
 from plugins.run import Run
 from plugins.stores.records import StoredObject
 
-# What the store would not give tonight it may give tomorrow: these are looked at again although nothing changed.
-PASSING_REASONS = {"unreadable", "vanished", Refusal.TIMEOUT.value}
+# What the store would not give tonight it may give tomorrow, and a process may have died of something else: these are
+# looked at again although nothing changed.
+PASSING_REASONS = {"unreadable", "vanished", "changed", "crashed", Refusal.TIMEOUT.value}
 # So is what only an extra can read, once it is installed.
 if can_read_raw():
     PASSING_REASONS.add(Refusal.NEEDS_RAW.value)

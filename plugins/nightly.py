@@ -1,22 +1,18 @@
-"""The whole nightly scan without a scheduler: the same stages as the DAG, the looking spread over worker processes."""
+"""The whole nightly scan without a scheduler: the stages of the DAG, looking spread over processes that may die."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from detectors.decode import DecodeLimits
-from detectors.errors import Refused
-from detectors.look import Looker
 from plugins import tasks
-from plugins.pool import Tick, run_jobs, worker_count
+from plugins.pool import Tick, worker_count
 from plugins.request import RunRequest
 from plugins.run import Run
+from plugins.scan import supervised
 from plugins.scan_plan import ScanPlan, plan_scan
-from plugins.stores.records import StoreProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +49,24 @@ def scan(request: RunRequest, clock: Callable[[], datetime], begin: Callable[[in
     plan = tasks.plan(request)
     workers = worker_count(Run(request).settings.scan.workers)
     tick = begin(plan.objects_todo)
-    jobs = [(request.to_json(), chunk) for chunk in plan.chunks]
-    for _ in run_jobs(_look, jobs, min(workers, max(1, len(jobs))), tick):
-        pass
+    tasks.look(request, list(plan.chunks), tick, workers)
     tasks.registers(request)
     tasks.identities(request)
     return tasks.judge_and_commit(request, started, clock())
-
-
-def _look(job: tuple[str, str], tick: Tick) -> None:
-    text, chunk = job
-    tasks.look(RunRequest.from_json(text), [chunk], tick)
 
 
 def outlook(request: RunRequest) -> Outlook:
     """Say what a scan would do; looks at a few of the objects to tell the time, keeps nothing."""
     run = Run(request)
     plan = plan_scan(run, dry=True)
-    seconds = _seconds_each(run, plan)
-    if not seconds:
+    samples = [found for chosen in plan.samples.values() for found in chosen]
+    if not samples:
         return Outlook(plan, None if plan.objects_todo else 0.0, 0)
-    each = statistics.fmean(seconds)
+    with supervised(run) as looking:
+        looking.ready()
+        start = time.perf_counter()
+        for _ in looking.through(samples):
+            pass
+        each = (time.perf_counter() - start) / len(samples)
     workers = worker_count(run.settings.scan.workers)
-    return Outlook(plan, each * plan.objects_todo / workers / 60, len(seconds))
-
-
-def _seconds_each(run: Run, plan: ScanPlan) -> list[float]:
-    limits = DecodeLimits(max_pixels=run.settings.scan.max_pixels, max_seconds=run.settings.scan.max_seconds)
-    seconds = []
-    with Looker(limits=limits, encoder=run.encoder, every_seconds=run.settings.scan.still_seconds) as looker:
-        for holding in run.holdings:
-            store = run.pictures(holding)
-            for found in plan.samples.get(holding.name, []):
-                start = time.perf_counter()
-                try:
-                    looker.look(store.read(found))
-                except (Refused, StoreProblem):
-                    continue
-                finally:
-                    seconds.append(time.perf_counter() - start)
-    return seconds
+    return Outlook(plan, each * plan.objects_todo / workers / 60, len(samples))

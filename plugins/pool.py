@@ -1,4 +1,4 @@
-"""Runs jobs in a few worker processes, in order, with progress that comes from inside the jobs."""
+"""Runs jobs side by side, in order: in worker processes, or in threads with a supervised process each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import multiprocessing
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, TypeVar
+
+from plugins.supervise import Supervisor
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -58,6 +61,35 @@ def run_jobs(
     finally:
         done.set()
         drain.join()
+
+
+def run_supervised(
+    function: Callable[[Supervisor[Any, Any], Job], Result],
+    jobs: Sequence[Job],
+    supervisors: Sequence[Supervisor[Any, Any]],
+) -> Iterator[Result]:
+    """Give the results of ``function(supervisor, job)`` in the order of the jobs, one thread to each supervisor.
+
+    The supervisors' processes are ended at the end, and when a job fails or nobody wants further results.
+    """
+    idle: queue.SimpleQueue[Supervisor[Any, Any]] = queue.SimpleQueue()
+    for supervisor in supervisors:
+        idle.put(supervisor)
+
+    def do(job: Job) -> Result:
+        supervisor = idle.get()
+        try:
+            return function(supervisor, job)
+        finally:
+            idle.put(supervisor)
+
+    with ThreadPoolExecutor(len(supervisors)) as threads, ExitStack() as stack:
+        for supervisor in supervisors:
+            stack.enter_context(supervisor)
+        waiting = [threads.submit(do, job) for job in jobs]
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        for future in waiting:
+            yield future.result()
 
 
 def _begin(ticks: Any) -> None:

@@ -18,7 +18,7 @@ from plugins.evidence import Evidence, safe_name
 from plugins.keys import Keyring
 from plugins.request import RunRequest
 from plugins.settings import DatabaseSettings, Settings, StoreSettings, load_settings
-from plugins.stores.objects import ObjectStore
+from plugins.stores.opening import open_pictures
 from plugins.stores.records import PictureStore
 from plugins.stores.tables import TableStore
 from plugins.vectors import VectorStore
@@ -107,9 +107,7 @@ class Run:
 
     def pictures(self, holding: StoreSettings | DatabaseSettings) -> PictureStore:
         """Open a store, or a database, as a list of pictures."""
-        if isinstance(holding, DatabaseSettings):
-            return self.database(holding)
-        return ObjectStore(holding, self.settings.folder, self.keyring)
+        return open_pictures(holding, self.settings, self.keyring)
 
     @property
     def holdings(self) -> list[StoreSettings | DatabaseSettings]:

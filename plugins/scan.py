@@ -11,20 +11,22 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from detectors.errors import Refusal, Refused
-from detectors.look import Look, Looker, SeenFace
+from detectors.look import Look, SeenFace
 from expectations.columns import FACES
 from plugins.capturing import named_time
 from plugins.evidence import Fragment
+from plugins.glance import Glance, Glancer, limits_of
 from plugins.noting import object_row
 from plugins.run import Run
 from plugins.settings import DatabaseSettings, StoreSettings
-from plugins.stores.records import PictureStore, StoredObject, StoreProblem
+from plugins.stores.records import StoredObject
+from plugins.supervise import Lost, Supervisor
 from plugins.vectors import FaceVectors
 
 log = logging.getLogger(__name__)
@@ -46,13 +48,20 @@ class _Part:
         return time.monotonic() - self.started > self.save_seconds
 
 
-def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None] = lambda n: None) -> Counter[str]:
+def supervised(run: Run) -> Supervisor[StoredObject, Glance]:
+    """Make what looks at the objects of this run, in a process that may die."""
+    return Supervisor(partial(Glancer, run.request, run.encoder), limits_of(run.settings.scan))
+
+
+def scan_chunk(
+    run: Run, chunk: str, looking: Supervisor[StoredObject, Glance], tick: Callable[[int], None] = lambda n: None
+) -> Counter[str]:
     """Look at the objects of one chunk that no part holds yet; publish parts as it goes.
 
     Args:
         run: the run.
         chunk: name of the chunk, from the plan.
-        looker: the loaded detectors; one serves as many chunks as wanted.
+        looking: of ``supervised``; one serves as many chunks as wanted.
         tick: called with the number of objects done since the last call.
 
     Returns:
@@ -63,26 +72,25 @@ def scan_chunk(run: Run, chunk: str, looker: Looker, tick: Callable[[int], None]
     except FileNotFoundError:
         return Counter()  # a retry after the run was committed: its work is in the evidence already
     objects = [_stored(o) for o in listed]
-    holding = next(h for h in run.holdings if h.name == objects[0].store)
-    store = run.pictures(holding)
     taken = run.evidence.parts(chunk)
     done = set(run.evidence.read_fragment("objects", sum(taken.values(), Fragment()))["uri"])
+    todo = [found for found in objects if found.uri not in done]
+    tick(len(objects) - len(todo))
+    clock = _Clock(next(h for h in run.holdings if h.name == objects[0].store), run.settings.controller.zone)
     save_seconds = run.settings.scan.save_seconds
     ended, number, part = Counter[str](), len(taken), _Part(run.detector_key, save_seconds)
-    for found in objects:
-        if found.uri in done:
-            tick(1)
-            continue
-        if run.request.is_over:
-            log.warning("the time is over: what is left of chunk %s is for the next run", chunk)
-            break
-        ended[_look_at(found, store, looker, part, _Clock(holding, run.settings.controller.zone))] += 1
+    for found, outcome in looking.through(todo):
+        glance = Glance(found, "quarantined", outcome.reason) if isinstance(outcome, Lost) else outcome
+        _note(glance, part, clock)
+        ended[glance.status] += 1
         if part.is_due:
             _publish(run, f"{chunk}-{number}", part)
             number, part = number + 1, _Part(run.detector_key, save_seconds)
         tick(1)
     if part.objects:
         _publish(run, f"{chunk}-{number}", part)
+    if ended.total() < len(todo):
+        log.warning("the time is over: what is left of chunk %s is for the next run", chunk)
     return ended
 
 
@@ -108,29 +116,12 @@ class _Clock:
         return found.modified_at, "metadata" if found.modified_at else None
 
 
-def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Part, clock: _Clock) -> str:
-    """Look at one object and note what came of it; give its status. Whatever happens, the chunk goes on."""
-    look, status, reason = None, "scanned", None
-    try:
-        found = store.filed(found)
-        with store.open(found) as file:
-            look = looker.look(file)
-        if look.watched and look.watched.refusal:
-            # The faces before the damage are kept and counted; that the rest was not seen is said.
-            status, reason = "quarantined", look.watched.refusal.value
-    except StoreProblem as problem:
-        status, reason = "quarantined", problem.kind
-    except Refused as refused:
-        status = "unsupported" if refused.reason.is_unsupported else "quarantined"
-        reason = refused.reason.value
-    except MemoryError:
-        status, reason = "quarantined", Refusal.TOO_LARGE.value
-    except Exception as error:  # one bad file never stops a night: the boundary of one object
-        log.warning("an object of store %s was put aside: %s", found.store, type(error).__name__)
-        status, reason = "quarantined", "error"
+def _note(glance: Glance, part: _Part, clock: _Clock) -> None:
+    """Add to a part what came of looking at an object."""
+    found, look = glance.found, glance.look
     captured_at, captured_from = clock.captured(found, look)
     faces = look.faces if look else ()
-    row = object_row(found, part.detector_key, status=status, reason=reason, faces=len(faces))
+    row = object_row(found, part.detector_key, status=glance.status, reason=glance.reason, faces=len(faces))
     row["media_type"] = look.media_type if look else None
     if look and look.watched:
         row |= {"stills": look.watched.stills, "longest_gap_ms": look.watched.longest_gap_ms}
@@ -138,7 +129,6 @@ def _look_at(found: StoredObject, store: PictureStore, looker: Looker, part: _Pa
     for seen in faces:
         part.faces.append(_face_row(found, seen))
         part.vectors.append(seen.vector)
-    return status
 
 
 def _face_row(found: StoredObject, seen: SeenFace) -> dict[str, Any]:

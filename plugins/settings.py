@@ -145,6 +145,9 @@ class ScanSettings(_Frozen):
     workers: int = Field(default=0, ge=0)
     max_pixels: int = Field(default=200_000_000, ge=1)
     max_seconds: float = Field(default=20, gt=0)
+    max_memory_mb: int = Field(default=1200, ge=1)
+    max_failed_share: float = Field(default=0.25, ge=0, le=1)
+    min_failed: int = Field(default=20, ge=2)
     still_seconds: float = Field(default=1, gt=0)
     cost_per_core_hour: float | None = Field(default=None, ge=0)
 

@@ -1,6 +1,7 @@
 """The stages of a nightly scan, each a plain function of a small request: the DAG and the command line call the same.
 
-``plan`` -> ``look`` (for every chunk) and ``registers`` -> ``identities`` -> ``judge_and_commit`` -> ``write_report``.
+``plan`` -> ``look`` (for every chunk) and ``registers`` -> ``identities`` -> ``judge_and_commit`` -> ``write_report``
+-> ``check_failures``.
 What passes between them is names and counts; everything else goes through the evidence.
 """
 
@@ -8,21 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from detectors.decode import DecodeLimits
-from detectors.look import Looker
+from plugins import failures
 from plugins.census import take_census
 from plugins.evidence import Fragment
 from plugins.judge import Span, judge_run
+from plugins.pool import run_supervised
 from plugins.publishing import publish_report, render_report
 from plugins.registers import read_registers
 from plugins.request import RunRequest
 from plugins.run import Run
-from plugins.scan import scan_chunk
+from plugins.scan import scan_chunk, supervised
 from plugins.scan_plan import ScanPlan, plan_scan
 from plugins.workload import evenly
 
@@ -39,14 +40,18 @@ def plan(request: RunRequest) -> ScanPlan:
     return made
 
 
-def look(request: RunRequest, chunks: list[str], tick: Callable[[int], None] = lambda n: None) -> Counter[str]:
-    """Look at the objects of some chunks; what an earlier try published is not looked at again."""
+def look(request: RunRequest, chunks: Sequence[str], tick: Callable[[int], None] = lambda n: None,
+         workers: int = 1) -> Counter[str]:  # fmt: skip
+    """Look at the objects of some chunks, each in one of so many processes; what an earlier try published stands.
+
+    Raises:
+        ProcessProblem: a process that looks at objects cannot be started.
+    """
     run = Run(request)
-    limits = DecodeLimits(max_pixels=run.settings.scan.max_pixels, max_seconds=run.settings.scan.max_seconds)
+    supervisors = [supervised(run) for _ in range(max(1, min(workers, len(chunks))))]
     ended = Counter[str]()
-    with Looker(limits=limits, encoder=run.encoder, every_seconds=run.settings.scan.still_seconds) as looker:
-        for chunk in chunks:
-            ended += scan_chunk(run, chunk, looker, tick)
+    for of_chunk in run_supervised(lambda one, chunk: scan_chunk(run, chunk, one, tick), chunks, supervisors):
+        ended += of_chunk
     log.info("looked at %d objects: %s", ended.total(), dict(ended))
     return ended
 
@@ -87,6 +92,15 @@ def rejudge(request: RunRequest, at: datetime, policy: str | None = None, data_d
 def write_report(request: RunRequest) -> dict[str, str]:
     """Write page and JSON of a committed run into the reports folder; give their places by kind."""
     return publish_report(Run(request))
+
+
+def check_failures(request: RunRequest) -> None:
+    """Fail when too many of the objects that a committed run looked at could not be read.
+
+    Raises:
+        TooManyFailed: more than the settings allow.
+    """
+    failures.check_failures(Run(request))
 
 
 def report_text(request: RunRequest, form: str) -> str:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from detectors.encoder import ENCODER_KEY, BadEncoder
-from detectors.look import Looker, detector_key
+from detectors.look import detector_key
 from detectors.models import ENCODER, model_hashes
 from plugins import nightly, tasks
 from plugins.evidence import Evidence
@@ -25,6 +25,7 @@ from plugins.judge import RunIncomplete
 from plugins.request import RunRequest
 from plugins.run import Run
 from plugins.scan_plan import plan_scan
+from plugins.supervise import Supervisor
 from tests.encoders import random_features, settings_of, write_encoder
 from tests.organisation import AS_OF, Organisation
 
@@ -55,10 +56,10 @@ def assert_same(one: dict[str, pd.DataFrame], two: dict[str, pd.DataFrame]) -> N
 
 @pytest.fixture
 def no_looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Looker, data: bytes) -> None:
+    def refuse(self: object) -> None:
         raise AssertionError("a picture was opened")
 
-    monkeypatch.setattr(Looker, "look", refuse)
+    monkeypatch.setattr(Supervisor, "ready", refuse)
 
 
 def test_a_night_finds_what_is_there(organisation: Organisation) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from detectors.look import Looker
 from plugins import nightly
 from plugins.cli import cli, main
 from plugins.keys import Keyring
 from plugins.reports.subject_page import to_page
 from plugins.run import Run
 from plugins.subject import find_subject
+from plugins.supervise import Supervisor
 from tests.organisation import Organisation, make_organisation
 
 CLOCK = datetime(2026, 10, 20, 18, tzinfo=UTC)
@@ -59,10 +59,10 @@ def scanned(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Organis
 
 @pytest.fixture
 def ask(scanned: Organisation, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def refuse(self: Looker, data: bytes) -> None:
+    def refuse(self: object) -> None:
         raise AssertionError("a picture was opened")
 
-    monkeypatch.setattr(Looker, "look", refuse)
+    monkeypatch.setattr(Supervisor, "ready", refuse)
 
     def asking(*words: str, **more: Any) -> Result:
         return CliRunner().invoke(

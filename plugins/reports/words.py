@@ -69,6 +69,8 @@ REASONS = {
     "error": "made the reader fail",
     "unreadable": "the store did not hand it over",
     "vanished": "left the store while it was being read",
+    "changed": "changed while it was being read",
+    "crashed": "ended the process that looked at it, twice",
 }
 """Reason of a quarantine to its wording; other reasons are shown under their own names."""
 

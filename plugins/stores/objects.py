@@ -20,9 +20,10 @@ from plugins.stores.choosing import Chooser
 from plugins.stores.clouds import walk_azure, walk_google
 from plugins.stores.faults import listing_problem, reading_problem
 from plugins.stores.filing import SIDECAR_BYTES, Sidecars, mark_of, person_in, read_manifest
-from plugins.stores.folders import look_at_file, walk_folder
+from plugins.stores.folders import walk_folder
 from plugins.stores.inventory import Inventory
-from plugins.stores.listing import Found, of_listed, walk_any, walk_bucket
+from plugins.stores.listing import Found, walk_any, walk_bucket
+from plugins.stores.locating import find_one, is_as_listed
 from plugins.stores.moves import Moves
 from plugins.stores.pace import Pace
 from plugins.stores.places import open_place, protocol_of
@@ -94,31 +95,40 @@ class ObjectStore:
         except Exception as error:  # the boundary of one store: drivers raise what they like
             raise listing_problem(self._settings.name, error) from None
 
-    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
-        """Read one object whole, as it is now.
+    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES, *, as_listed: bool = False) -> bytes:
+        """Read one object whole: as it is now, or only if it is still the one that was listed.
 
         Raises:
-            StoreProblem: ``vanished``, ``too_large`` (over ``max_bytes``), ``not_a_file``, or ``unreadable`` after
-                three tries.
+            StoreProblem: ``vanished``, ``changed``, ``too_large`` (over ``max_bytes``), ``not_a_file``, or
+                ``unreadable`` after three tries.
         """
         data = self._reader.whole(self._path(obj.uri), max_bytes + 1)
         if len(data) > max_bytes:
             raise StoreProblem(self._settings.name, f"an object is larger than {max_bytes} bytes", kind="too_large")
+        if as_listed:
+            self._check_as_listed(obj, data)
         return data
 
+    def _check_as_listed(self, obj: StoredObject, data: bytes) -> None:
+        fs, path = self._place[0], self._path(obj.uri)
+        problem = partial(reading_problem, self._settings.name)
+        if not attempt(lambda: is_as_listed(fs, path, obj.version, data), problem, self._pause):
+            raise StoreProblem(self._settings.name, "an object has changed since it was listed", kind="changed")
+
     def open(self, obj: StoredObject) -> BinaryIO:
-        """Open one object: a large film or archive to be read piece by piece, anything else read whole already.
+        """Open one object to be looked at: a large film or archive piece by piece, anything else read whole already.
 
         Raises:
-            StoreProblem: as ``read`` does; reading a piece may raise it too, ``changed`` when less is there than was
-                listed.
+            StoreProblem: as ``read`` does, ``changed`` when it is not the one that was listed any more; reading a
+                piece may raise it too.
         """
         if obj.size_bytes > STREAM_BYTES:
             file = Pieces(partial(self._reader.piece, self._path(obj.uri)), obj.size_bytes)
             if is_streamed(file.read(HEAD_BYTES)):
+                self._check_as_listed(obj, b"")
                 file.seek(0)
                 return cast(BinaryIO, file)
-        return io.BytesIO(self.read(obj))
+        return io.BytesIO(self.read(obj, as_listed=True))
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Read the file beside a picture that says whose it is; one that does not say so leaves it filed under nobody.
@@ -147,7 +157,7 @@ class ObjectStore:
         if not anywhere and not _is_below(whole, root):
             return self._object(Found(whole, skip="outside"))
         problem = partial(reading_problem, self._settings.name)
-        return attempt(lambda: self._object(_find_one(fs, whole)), problem, self._pause)
+        return attempt(lambda: self._object(find_one(fs, whole)), problem, self._pause)
 
     def holds(self, uri: str) -> bool:
         """Say whether an address lies below the root."""
@@ -260,13 +270,6 @@ class ObjectStore:
     def _path(self, uri: str) -> str:
         fs = self._place[0]
         return unspelt(uri) if fs is None else unspelt(uri).removeprefix(f"{protocol_of(fs)}://")
-
-
-def _find_one(fs: Any, path: str) -> Found:
-    try:
-        return look_at_file(path) if fs is None else of_listed(fs.info(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return Found(path, skip="vanished")
 
 
 def _is_below(path: str, root: str) -> bool:

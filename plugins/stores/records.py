@@ -60,11 +60,11 @@ class PictureStore(Protocol):
     def list(self) -> Iterator[StoredObject]:
         """Locate every picture, opening none."""
 
-    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
-        """Read one picture."""
+    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES, *, as_listed: bool = False) -> bytes:
+        """Read one picture; with ``as_listed`` only if it has not changed since it was listed."""
 
     def open(self, obj: StoredObject) -> BinaryIO:
-        """Open one picture, film or archive."""
+        """Open one picture, film or archive, if it has not changed since it was listed."""
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Fill in whom a picture is filed under where a file beside it says so."""
@@ -77,7 +77,7 @@ class StoreProblem(Exception):
         where: the store, database or table; never the name of a file.
         why: the reason, one line.
         retry: whether trying again may help.
-        kind: the reason in one word: ``vanished``, ``too_large``, ``not_a_file``, ``changed``, or ``unreadable`` for
+        kind: the reason in one word: ``vanished``, ``changed``, ``too_large``, ``not_a_file``, or ``unreadable`` for
             all else.
     """
 

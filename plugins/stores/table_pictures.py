@@ -143,23 +143,23 @@ class TablePictures:
         version = f"{found.version}-{filed.mark}"
         yield replace(found, version=version, subject_ref=filed.ref, row_at=filed.at)
 
-    def read(self, obj: StoredObject, max_bytes: int) -> bytes:
-        """Read one picture.
+    def read(self, obj: StoredObject, max_bytes: int, as_listed: bool) -> bytes:
+        """Read one picture, with ``as_listed`` only if it has not changed since it was listed.
 
         Raises:
-            StoreProblem: it is gone, too large, or cannot be read.
+            StoreProblem: it is gone, too large, not the one that was listed, or cannot be read.
         """
         if obj.uri.startswith(_SCHEME):
-            return self._read_row(obj.uri, min(max_bytes, MAX_CELL_BYTES))
+            return self._read_row(obj, min(max_bytes, MAX_CELL_BYTES), as_listed)
         roots = [self._root(table) for table in self._rows.settings.tables if table.image_path]
         if not roots:
             raise StoreProblem(
                 self._rows.settings.name, "its tables name no paths of pictures any more", kind="vanished"
             )
-        return next((root for root in roots if root.holds(obj.uri)), roots[0]).read(obj, max_bytes)
+        return next((root for root in roots if root.holds(obj.uri)), roots[0]).read(obj, max_bytes, as_listed=as_listed)
 
-    def _read_row(self, uri: str, max_bytes: int) -> bytes:
-        table, token = self._address(uri)
+    def _read_row(self, obj: StoredObject, max_bytes: int, as_listed: bool) -> bytes:
+        table, token = self._address(obj.uri)
         rows, where = self._rows, self._rows.where(table)
         try:
             values = _unpack(rows.keyring.untoken(token))
@@ -169,12 +169,17 @@ class TablePictures:
         size = rows.database.size_of(blob)
         is_it = [view.column(name) == typeless(value) for name, value in zip(view.key, values, strict=True)]
         # The size is asked with the content, so that a giant never leaves the server.
-        query = sa.select(size, sa.case((size <= max_bytes, blob))).where(*is_it)
+        query = sa.select(
+            size, sa.case((size <= max_bytes, blob)), *([self._digest(table)] if as_listed else [])
+        ).where(*is_it)
         found = rows.database.attempt(lambda connection: connection.execute(query).first(), where)
         if found is None or found[0] is None:
             raise StoreProblem(where, "a picture is gone since it was listed", kind="vanished")
         if found[0] > max_bytes:
             raise StoreProblem(where, f"a picture is larger than {max_bytes} bytes", kind="too_large")
+        digest = f"{to_text(found[2])}-" if as_listed and found[2] else ""
+        if as_listed and not obj.version.startswith(f"{found[0]}-{digest}"):
+            raise StoreProblem(where, "a picture has changed since it was listed", kind="changed")
         return to_bytes(found[1])
 
     def _address(self, uri: str) -> tuple[TableSettings, str]:

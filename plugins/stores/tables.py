@@ -94,17 +94,18 @@ class TableStore:
         if self.problems:
             raise StoreProblem(self._rows.settings.name, "; ".join(map(str, self.problems)))
 
-    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES) -> bytes:
-        """Read one picture whole, as it is now.
+    def read(self, obj: StoredObject, max_bytes: int = MAX_BYTES, *, as_listed: bool = False) -> bytes:
+        """Read one picture whole: as it is now, or only if it is still the one that was listed.
 
         Raises:
-            StoreProblem: ``vanished``, ``too_large`` (over ``max_bytes``), ``not_a_file`` or ``unreadable``.
+            StoreProblem: ``vanished``, ``changed``, ``too_large`` (over ``max_bytes``), ``not_a_file`` or
+                ``unreadable``.
         """
-        return self._pictures.read(obj, max_bytes)
+        return self._pictures.read(obj, max_bytes, as_listed)
 
     def open(self, obj: StoredObject) -> BinaryIO:
         """Open one picture; raises what ``read`` does."""
-        return io.BytesIO(self.read(obj))
+        return io.BytesIO(self.read(obj, as_listed=True))
 
     def filed(self, obj: StoredObject) -> StoredObject:
         """Give the picture as it is: its row says whose it is."""

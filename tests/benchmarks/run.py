@@ -19,6 +19,7 @@ NAMES = (
     "stillness",
     "encode",
     "night",
+    "memory",
     "people",
     "worse",
     "few",

@@ -21,12 +21,14 @@ from measuring import Figures, median_seconds, one_core
 from PIL import Image
 
 from detectors.align import CROP_PX
-from detectors.look import Looker
 from detectors.pictures import pictures_folder
 from plugins import tasks
+from plugins.glance import Glance
 from plugins.request import RunRequest
 from plugins.run import Run
-from plugins.scan import scan_chunk
+from plugins.scan import scan_chunk, supervised
+from plugins.stores.records import StoredObject
+from plugins.supervise import Supervisor
 
 SIZES = {"12mp": (4000, 3000), "1080p": (1920, 1080)}
 # Pictures made, and how often each lies there: a chunk of a real night has hundreds.
@@ -48,13 +50,13 @@ stores:
 
 def measure() -> Figures:
     figures = Figures()
-    with one_core(), Looker() as looker:
+    with one_core():
         for name, size in SIZES.items():
             with tempfile.TemporaryDirectory() as folder:
                 pictures = _made(Path(folder) / "pictures", size)
-                scan = _Scan(Path(folder), looker)
                 peers = [partial(_decoded, pictures)] + ([partial(_by_dlib, pictures)] if name == "1080p" else [])
-                taken = median_seconds(scan, *peers, runs=3)
+                with supervised(Run(_request(Path(folder), 0))) as looking:
+                    taken = median_seconds(_Scan(Path(folder), looking), *peers, runs=3)
             figures[f"scan_{name}_seconds_each"] = taken[0] / COUNT
             figures[f"scan_{name}_over_decoding_in_full"] = taken[0] / taken[1]
             if len(taken) > 2:
@@ -62,19 +64,23 @@ def measure() -> Figures:
     return figures
 
 
-class _Scan:
-    """Each call is the first night of a run of its own: nothing is known yet."""
+def _request(folder: Path, run: int) -> RunRequest:
+    settings = folder / f"{run}.yaml"
+    settings.write_text(SETTINGS % {"folder": folder, "run": run}, encoding="utf-8")
+    return RunRequest(str(settings), f"run-{run}", date(2026, 10, 20))
 
-    def __init__(self, folder: Path, looker: Looker) -> None:
-        self._folder, self._looker, self._run = folder, looker, 0
+
+class _Scan:
+    """Each call is the first night of a run of its own: nothing is known yet. The process that looks is there."""
+
+    def __init__(self, folder: Path, looking: Supervisor[StoredObject, Glance]) -> None:
+        self._folder, self._looking, self._run = folder, looking, 0
 
     def __call__(self) -> None:
         self._run += 1
-        settings = self._folder / f"{self._run}.yaml"
-        settings.write_text(SETTINGS % {"folder": self._folder, "run": self._run}, encoding="utf-8")
-        request = RunRequest(str(settings), f"run-{self._run}", date(2026, 10, 20))
+        request = _request(self._folder, self._run)
         plan = tasks.plan(request)
-        ended = sum((scan_chunk(Run(request), chunk, self._looker) for chunk in plan.chunks), start=Counter[str]())
+        ended = sum((scan_chunk(Run(request), chunk, self._looking) for chunk in plan.chunks), start=Counter[str]())
         if ended["scanned"] != COUNT:
             raise RuntimeError(f"scanned {dict(ended)}, wanted {COUNT}")
 
