@@ -122,7 +122,7 @@ def without(content: dict[str, Any], key: str) -> dict[str, Any]:
         ),
         pytest.param({"polici": "x"}, "polici: unknown key; did you mean `policies`?", id="unknown key at the top"),
         pytest.param(
-            {"scan": {"zzz": 1}}, "scan.zzz: unknown key; known: chunk_objects, max_pixels", id="nothing near"
+            {"scan": {"zzz": 1}}, "scan.zzz: unknown key; known: chunk_objects, cost_per_core_hour", id="nothing near"
         ),
         pytest.param({"controller__name": None}, "controller.name: should be text", id="no text"),
         pytest.param({"stores__0__name": 7}, "stores[0].name: should be text; put the value in quotes", id="a number"),
