@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from detectors.records import RGB
+from detectors.exif import taken_at
 
 BLOCK_PX = 8
 SMALLEST_PX = 64
@@ -33,6 +34,7 @@ _APART = 0.01
 LIGHT_LEVELS = 1.0
 """When half of the blocks became brighter or darker by more, the light has changed."""
 
+_JPEG = b"\xff\xd8\xff"
 _Blocks = NDArray[np.float32]
 
 
@@ -49,41 +51,46 @@ class Blocks:
     means: NDArray[np.float32]
 
 
-def blocks_of_jpeg(data: bytes) -> Blocks | None:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Glimpse:
+    """What a quick look at a JPEG tells: its blocks, and when it was taken, as ``Picture`` has it."""
+
+    blocks: Blocks
+    taken_at: datetime | None
+
+
+def glimpse(data: bytes) -> Glimpse | None:
     """Read the means of a JPEG's blocks; None for anything else, and for what cannot be read."""
+    if data[: len(_JPEG)] != _JPEG:
+        return None
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             size = image.size
             image.draft("YCbCr", (size[0] // BLOCK_PX, size[1] // BLOCK_PX))
             if image.mode not in ("YCbCr", "L") or (size[0] + BLOCK_PX - 1) // BLOCK_PX != image.size[0]:
                 return None
-            return _blocks(size, np.asarray(image.convert("YCbCr")))
+            blocks = _blocks(size, np.asarray(image.convert("YCbCr")))
+            return Glimpse(blocks, taken_at(image)) if blocks else None
     except Exception:
         # The boundary for damaged bytes: Pillow raises nearly anything, and looking at the picture will say what it is.
         return None
-
-
-def blocks_of(image_rgb: RGB) -> Blocks | None:
-    """Take the means of a decoded picture's blocks; None when it is too small."""
-    height, width = image_rgb.shape[:2]
-    if min(height, width) < SMALLEST_PX:
-        return None
-    small = Image.fromarray(image_rgb).reduce(BLOCK_PX)
-    return _blocks((width, height), np.asarray(small.convert("YCbCr")))
 
 
 def _blocks(size: tuple[int, int], means: NDArray[np.uint8]) -> Blocks | None:
     return Blocks(size, means.astype(np.float32)) if min(size) >= SMALLEST_PX else None
 
 
-def is_same(empty: Blocks | None, frame: Blocks | None) -> bool:
+def is_same(before: Glimpse | None, after: Glimpse | None) -> bool:
     """Say whether no face can have come into a frame since an earlier one that was looked at and held none.
 
     Args:
-        empty: that earlier frame of the same camera. It has to be one that was looked at, so that slow changes add up.
-        frame: the later one, read the same way.
+        before: that earlier frame of the same camera. It has to be one that was looked at, so that slow changes add up.
+        after: the later one, read the same way.
     """
-    if empty is None or frame is None or empty.size_wh_px != frame.size_wh_px or empty.means.shape != frame.means.shape:
+    if before is None or after is None:
+        return False
+    empty, frame = before.blocks, after.blocks
+    if empty.size_wh_px != frame.size_wh_px or empty.means.shape != frame.means.shape:
         return False
     change = frame.means - empty.means
     if abs(float(np.median(change[..., 0]))) > LIGHT_LEVELS:

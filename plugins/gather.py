@@ -126,7 +126,7 @@ def _nights(run: Run) -> pd.DataFrame:
 
 
 def _coverage_frame(coverage: dict[str, Counter[str]]) -> pd.DataFrame:
-    counted = [*OUTCOMES, "excluded"]
+    counted = [*OUTCOMES, "excluded", "same"]
     rows = [{"store": s, "seen": seen_of(c), **{o: c[o] for o in counted}} for s, c in sorted(coverage.items())]
     return pd.DataFrame(rows, columns=["store", "seen", *counted])
 

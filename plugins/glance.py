@@ -12,8 +12,10 @@ from detectors.decode import DecodeLimits
 from detectors.encoder import EncoderSpec
 from detectors.errors import Refusal, Refused
 from detectors.look import Look, Looker
+from detectors.stillness import Glimpse, glimpse, is_same
 from plugins.child import Beat, Fetched
 from plugins.keys import Keyring
+from plugins.leading import SAME_AS_BEFORE
 from plugins.request import RunRequest
 from plugins.settings import DatabaseSettings, ScanSettings, StoreSettings, load_settings
 from plugins.stores.objects import ObjectStore
@@ -38,6 +40,11 @@ class Glance:
     reason: str | None = None
     look: Look | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was looked at to its end, and no face was found."""
+        return self.status == "scanned" and self.look is not None and not self.look.faces
+
 
 class Glancer:
     """Opens stores and loads detectors once; then looks at what it is given, whatever store it is of.
@@ -59,6 +66,8 @@ class Glancer:
             beat=beat,
         )
         self._stores: dict[str, PictureStore] = {}
+        # The last picture that others are compared with, and what it shows if there is no face in it.
+        self._leader: tuple[StoredObject, Glimpse | None] | None = None
 
     def is_over(self) -> bool:
         """Say whether the time of the run to begin with objects is over."""
@@ -77,6 +86,30 @@ class Glancer:
     def do(self, fetched: Fetched[StoredObject]) -> Glance:
         """Look at one object; whatever happens, the next one follows."""
         found = fetched.item
+        if found.leader and (same := self._same(found.leader, fetched)):
+            return Glance(found, "scanned", SAME_AS_BEFORE, Look("image/jpeg", same.taken_at, ()))
+        shown = None if found.leader else _glimpse(fetched)
+        glance = self._looked_at(found, fetched)
+        if not found.leader:
+            self._leader = found, shown if glance.is_empty else None
+        return glance
+
+    def _same(self, leader: StoredObject, fetched: Fetched[StoredObject]) -> Glimpse | None:
+        """Give what a picture shows when that is the same as its leader, in which there is no face."""
+        if self._leader is None or self._leader[0].uri != leader.uri:
+            self._leader = leader, self._known_empty(leader) if fetched.item.leader_is_empty else None
+        empty = self._leader[1] if self._leader else None
+        shown = _glimpse(fetched) if empty else None
+        return shown if empty and shown and is_same(empty, shown) else None
+
+    def _known_empty(self, leader: StoredObject) -> Glimpse | None:
+        """See again a leader that another process, or an earlier try, has looked at."""
+        try:
+            return _glimpse(self.fetch(leader))
+        except Exception:  # the boundary of one object: without its leader a picture is looked at
+            return None
+
+    def _looked_at(self, found: StoredObject, fetched: Fetched[StoredObject]) -> Glance:
         try:
             look = _looked(self._looker, fetched)
         except StoreProblem as problem:
@@ -153,6 +186,11 @@ class PlainGlancer:
 def _opened(item: Item, store: PictureStore, found: StoredObject) -> Fetched[Item]:
     file = store.open(found)
     return Fetched(item, file, file.getbuffer().nbytes if isinstance(file, BytesIO) else 0)
+
+
+def _glimpse(fetched: Fetched[Any]) -> Glimpse | None:
+    """See roughly what a picture shows; its file is as before afterwards."""
+    return glimpse(fetched.file.getvalue()) if isinstance(fetched.file, BytesIO) else None
 
 
 def _looked(looker: Looker, fetched: Fetched[Any]) -> Look:

@@ -25,6 +25,7 @@ from plugins.changes import Changes, night_delta
 from plugins.decided import open_log
 from plugins.evidence import Fragment, Pending, safe_name
 from plugins.gather import OUTCOMES, crossings_of, gather_facts, seen_of
+from plugins.leading import SAME_AS_BEFORE
 from plugins.reporting import Outcome, build_report
 from plugins.reports.jsonfile import to_json
 from plugins.request import RunRequest
@@ -179,6 +180,7 @@ def _coverage(run: Run, pending: Pending) -> dict[str, Counter[str]]:
     looked = looked_at(run, pending, set(notes["chunks"]))
     for (store, status), rows in looked.groupby(["store", "status"]):
         counts[str(store)][str(status)] += len(rows)
+        counts[str(store)]["same"] += int((rows["reason"] == SAME_AS_BEFORE).sum())
     # What was planned and not looked at, because the time was over, is left out like anything else.
     for store, planned in notes.get("planned", {}).items():
         counts[store]["skipped"] += planned - int((looked["store"] == store).sum())
@@ -209,6 +211,7 @@ def _run_row(run: Run, span: Span, policy: str, kind: str, coverage: dict[str, C
         **{outcome: total[outcome] for outcome in OUTCOMES},
         "gone": total["gone"],
         "excluded": total["excluded"],
+        "same": total["same"],
         "started_at": span.started_at,
         "ended_at": span.ended_at,
     }

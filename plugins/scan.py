@@ -22,6 +22,7 @@ from expectations.columns import FACES
 from plugins.capturing import named_time
 from plugins.evidence import Fragment
 from plugins.glance import Glance, Glancer, limits_of
+from plugins.leading import Empty, led
 from plugins.noting import object_row
 from plugins.run import Run
 from plugins.settings import DatabaseSettings, StoreSettings
@@ -73,15 +74,21 @@ def scan_chunk(
         return Counter()  # a retry after the run was committed: its work is in the evidence already
     objects = [_stored(o) for o in listed]
     taken = run.evidence.parts(chunk)
-    done = set(run.evidence.read_fragment("objects", sum(taken.values(), Fragment()))["uri"])
-    todo = [found for found in objects if found.uri not in done]
+    rows = run.evidence.read_fragment("objects", sum(taken.values(), Fragment()))
+    done = set(rows["uri"])
+    empty = Empty(rows.loc[(rows["status"] == "scanned") & (rows["faces"] == 0), "uri"])
+    holding = next(h for h in run.holdings if h.name == objects[0].store)
+    # Grouped before what is done is left out: the leaders are the same when a run goes on.
+    grouped = led(objects) if isinstance(holding, StoreSettings) and holding.same_frames == "skip" else objects
+    todo = [found for found in grouped if found.uri not in done]
     tick(len(objects) - len(todo))
-    clock = _Clock(next(h for h in run.holdings if h.name == objects[0].store), run.settings.controller.zone)
+    clock = _Clock(holding, run.settings.controller.zone)
     save_seconds = run.settings.scan.save_seconds
     ended, number, part = Counter[str](), len(taken), _Part(run.detector_key, save_seconds)
-    for found, outcome in looking.through(todo):
+    for found, outcome in looking.through(todo, empty.told):
         glance = Glance(found, "quarantined", outcome.reason) if isinstance(outcome, Lost) else outcome
         _note(glance, part, clock)
+        empty.note(found.uri, empty=glance.is_empty)
         ended[glance.status] += 1
         if part.is_due:
             _publish(run, f"{chunk}-{number}", part)

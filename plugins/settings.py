@@ -206,6 +206,7 @@ class StoreSettings(_Holding):
     exclude: Annotated[tuple[Text, ...], BeforeValidator(_several)] = ()
     hidden: Literal["look", "skip"] = "look"
     links: Literal["skip", "inside", "follow"] = "inside"
+    same_frames: Literal["skip", "look"] = "skip"
     max_requests_per_second: float | None = Field(default=None, gt=0)
     max_bytes_per_second: float | None = Field(default=None, gt=0)
     captured_pattern: Annotated[str, AfterValidator(_capture_pattern)] | None = None

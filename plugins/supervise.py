@@ -134,8 +134,14 @@ class Supervisor(Generic[Item, Outcome]):
         self._stopped = True
         self._end()
 
-    def through(self, items: Sequence[Item]) -> Iterator[tuple[Item, Outcome | Lost]]:
+    def through(
+        self, items: Sequence[Item], told: Callable[[Item], Item] = lambda item: item
+    ) -> Iterator[tuple[Item, Outcome | Lost]]:
         """Give each item with its outcome, in order; when the worker says that it is over, the rest is not given.
+
+        Args:
+            items: what is to be done.
+            told: what a process is to know of an item, by what is known when it is handed over.
 
         Raises:
             ProcessProblem: the process cannot be started.
@@ -143,7 +149,7 @@ class Supervisor(Generic[Item, Outcome]):
         """
         left, alone = deque(items), False
         while left:
-            batch, before = tuple(left)[: 1 if alone else None], len(left)
+            batch, before = tuple(map(told, left))[: 1 if alone else None], len(left)
             try:
                 for outcome in self._answers(batch):
                     yield left.popleft(), outcome

@@ -62,7 +62,7 @@ def run_from(row: Mapping[str, Any]) -> Run:
 
 def coverage_from(row: Mapping[str, Any], floor: float | None = None) -> Coverage:
     """Fill coverage from a row that has the outcome counts: of the ``runs`` table, or of one store."""
-    beside = {name: int(row.get(name, 0)) for name in ("gone", "excluded")}
+    beside = {name: int(row.get(name, 0)) for name in ("gone", "excluded", "same")}
     return Coverage(**{name: int(row[name]) for name in _OUTCOMES}, **beside, floor=floor)
 
 

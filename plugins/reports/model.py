@@ -79,6 +79,7 @@ class Coverage:
         floor: share of the listed objects that the settings want examined, 0 to 1.
         gone: objects that left the stores since the run before; not part of ``seen``.
         excluded: objects that the settings of their store leave out; not part of ``seen``.
+        same: of ``scanned``, frames that show the same as an empty one before and were not searched for faces.
     """
 
     seen: int
@@ -90,6 +91,7 @@ class Coverage:
     gone: int = 0
     floor: float | None = None
     excluded: int = 0
+    same: int = 0
 
     @property
     def examined(self) -> int:

@@ -31,6 +31,9 @@ class StoredObject:
         sidecar: address of the file beside it that says whose it is; ``PictureStore.filed`` reads it.
         moved_from: address under which it was stored before, where the settings say that its folder was moved.
         by_content: the version is a digest of the content, made by the store, save for a mark of whose it is.
+        leader: an earlier picture of its folder; where that one holds no face and this one shows the same, this one
+            need not be looked at.
+        leader_is_empty: that one was looked at, and holds no face.
     """
 
     store: str
@@ -44,6 +47,8 @@ class StoredObject:
     sidecar: str | None = None
     moved_from: str | None = None
     by_content: bool = False
+    leader: StoredObject | None = None
+    leader_is_empty: bool = False
 
 
 class PictureStore(Protocol):

@@ -20,7 +20,7 @@ from PIL import Image
 
 from detectors.look import Looker
 from detectors.pictures import pictures_folder
-from detectors.stillness import blocks_of_jpeg, is_same
+from detectors.stillness import glimpse, is_same
 
 TRIALS = 4_000
 EMPTY, GRAINS = 99, 8
@@ -51,7 +51,7 @@ def _faces(rng: np.random.Generator, looker: Looker) -> Figures:
         noise, quality, side = rng.choice(NOISE), int(rng.choice(QUALITY)), int(rng.choice(SIDES_PX))
         shown, place = _pasted(scene, faces[rng.integers(len(faces))], side, rng)
         before, after = _shot(scene, noise, quality, rng), _shot(shown, noise, quality, rng)
-        if not is_same(blocks_of_jpeg(before), blocks_of_jpeg(after)):
+        if not is_same(glimpse(before), glimpse(after)):
             ended["looked at"] += 1
             continue
         seen = [face.face.box_xywh_px for face in looker.look(after).faces]
@@ -70,11 +70,11 @@ def _empty(rng: np.random.Generator) -> Figures:
         same = 0
         for number in range(EMPTY):
             scene = _scene(SCENES[number % len(SCENES)], SIZE) * LIGHT[number % 3]
-            shots = [blocks_of_jpeg(_shot(scene, NOISE[number % len(NOISE)], quality, rng)) for _ in range(2)]
+            shots = [glimpse(_shot(scene, NOISE[number % len(NOISE)], quality, rng)) for _ in range(2)]
             same += is_same(*shots)
         figures[f"stillness_empty_frames_skipped_at_quality_{quality}"] = same / EMPTY
     if OFFICE.is_dir():
-        frames = [blocks_of_jpeg(path.read_bytes()) for path in sorted(OFFICE.glob("*.jpg"))]
+        frames = [glimpse(path.read_bytes()) for path in sorted(OFFICE.glob("*.jpg"))]
         same = sum(is_same(*pair) for pair in pairwise(frames))
         figures["stillness_moving_camera_frames_skipped"] = same / max(1, len(frames) - 1)
     return figures
@@ -83,9 +83,9 @@ def _empty(rng: np.random.Generator) -> Figures:
 def _cost(rng: np.random.Generator, looker: Looker) -> Figures:
     scene = _scene(SCENES[0], CAMERA)
     data = [_shot(scene, 2.0, 85, rng) for _ in range(4)]
-    first = blocks_of_jpeg(data[0])
+    first = glimpse(data[0])
     test, look = median_seconds(
-        lambda: [is_same(first, blocks_of_jpeg(one)) for one in data],
+        lambda: [is_same(first, glimpse(one)) for one in data],
         lambda: [looker.look(one) for one in data],
         runs=3,
     )
