@@ -86,7 +86,7 @@ def write_settings(folder: Path) -> Path:
         "controller": {"name": "Bench", "timezone": "UTC"},
         "policy": "cn-draft-2023",
         "coverage_floor": 0,
-        "stores": [{"name": "cams", "url": "./pictures", "purpose": "security"}],
+        "stores": [{"name": "cams", "url": "./pictures", "purpose": "security", "same_frames": "look"}],
     }
     path = folder / "facewarden.yaml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")

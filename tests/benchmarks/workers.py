@@ -47,7 +47,7 @@ secrets: ./secrets
 vectors: {url: ./vectors}
 reports: ./reports
 stores:
-  - {name: camera, url: ./pictures, purpose: access control}
+  - {name: camera, url: ./pictures, purpose: access control, same_frames: look}
 """
 
 
