@@ -15,6 +15,7 @@ from pathlib import Path
 NAMES = (
     "look",
     "whole",
+    "deepface",
     "film",
     "stillness",
     "encode",

@@ -53,10 +53,10 @@ def measure() -> Figures:
     with one_core():
         for name, size in SIZES.items():
             with tempfile.TemporaryDirectory() as folder:
-                pictures = _made(Path(folder) / "pictures", size)
+                pictures = made(Path(folder) / "pictures", size)
                 peers = [partial(_decoded, pictures)] + ([partial(_by_dlib, pictures)] if name == "1080p" else [])
-                with supervised(Run(_request(Path(folder), 0))) as looking:
-                    taken = median_seconds(_Scan(Path(folder), looking), *peers, runs=3)
+                with supervised(Run(request_of(Path(folder), 0))) as looking:
+                    taken = median_seconds(Scan(Path(folder), looking), *peers, runs=3)
             figures[f"scan_{name}_seconds_each"] = taken[0] / COUNT
             figures[f"scan_{name}_over_decoding_in_full"] = taken[0] / taken[1]
             if len(taken) > 2:
@@ -64,13 +64,13 @@ def measure() -> Figures:
     return figures
 
 
-def _request(folder: Path, run: int) -> RunRequest:
+def request_of(folder: Path, run: int) -> RunRequest:
     settings = folder / f"{run}.yaml"
     settings.write_text(SETTINGS % {"folder": folder, "run": run}, encoding="utf-8")
     return RunRequest(str(settings), f"run-{run}", date(2026, 10, 20))
 
 
-class _Scan:
+class Scan:
     """Each call is the first night of a run of its own: nothing is known yet. The process that looks is there."""
 
     def __init__(self, folder: Path, looking: Supervisor[StoredObject, Glance]) -> None:
@@ -78,14 +78,14 @@ class _Scan:
 
     def __call__(self) -> None:
         self._run += 1
-        request = _request(self._folder, self._run)
+        request = request_of(self._folder, self._run)
         plan = tasks.plan(request)
         ended = sum((scan_chunk(Run(request), chunk, self._looking) for chunk in plan.chunks), start=Counter[str]())
         if ended["scanned"] != COUNT:
             raise RuntimeError(f"scanned {dict(ended)}, wanted {COUNT}")
 
 
-def _made(folder: Path, size: tuple[int, int]) -> list[Path]:
+def made(folder: Path, size: tuple[int, int]) -> list[Path]:
     """Make noisy pictures with one face each, of several sizes and places."""
     folder.mkdir()
     random = np.random.default_rng(1)
