@@ -267,8 +267,9 @@ def test_an_unknown_run_is_said_with_the_ones_there_are(organisation: Organisati
     assert "run `facewarden scan` first" in done.stderr
 
 
-def test_a_folder_of_broken_files_ends_with_0_and_every_file_has_a_status(
-    organisation: Organisation, pictures: Path
+@pytest.mark.parametrize(("allowed", "code"), [("0.25", 1), ("1", 0)])
+def test_a_folder_of_broken_files_ends_as_allowed_and_every_file_has_a_status(
+    organisation: Organisation, pictures: Path, allowed: str, code: int
 ) -> None:
     whole = jpeg(Image.open(pictures / "astronaut.png"))
     rng = np.random.default_rng(3)
@@ -282,10 +283,12 @@ def test_a_folder_of_broken_files_ends_with_0_and_every_file_has_a_status(
         organisation.put(f"gate/{name}", bytes(damaged))
         names.add(name)
     settings = organisation.settings.read_text(encoding="utf-8").replace("coverage_floor: 0.3", "coverage_floor: 0")
+    settings = settings.replace("workers: 1", f"workers: 1, max_failed_share: {allowed}")
     organisation.settings.write_text(settings, encoding="utf-8")
     done = call("scan", "-c", organisation.settings, "--as-of", "2026-10-20", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    covered = json.loads(done.stdout)["coverage"]
+    assert done.returncode == code, done.stderr
+    assert ("could not be read" in done.stderr) == (code == 1)
+    covered = json.loads(call("report", "-c", organisation.settings, "--format", "json").stdout)["coverage"]
     assert covered["seen"] == 47
     assert covered["seen"] == sum(covered[k] for k in ("scanned", "unchanged", "unsupported", "quarantined", "skipped"))
     from plugins.evidence import Evidence
