@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins import tasks
+from plugins import nightly, tasks
 from plugins.child import Fetched
 from plugins.evidence import Evidence, Fragment
 from plugins.glance import Glance, Glancer, limits_of
@@ -103,3 +103,13 @@ def test_hostile_files_end_with_their_reasons_within_memory(organisation: Organi
 def test_a_limit_follows_the_settings() -> None:
     limits = limits_of(ScanSettings(max_seconds=7, max_memory_mb=900))
     assert (limits.step_seconds, limits.memory_mb) == (21, 900)
+
+
+def test_vectors_that_a_killed_run_sealed_and_never_named_go_with_the_next_night(organisation: Organisation) -> None:
+    nightly.scan(organisation.request("night-1"), lambda: CLOCK, lambda n: lambda k: None)
+    sealed = organisation.folder / "vectors" / "sealed"
+    before = sorted(path.name for path in sealed.iterdir())
+    day = before[0].split("_", 1)[0]
+    (sealed / f"{day}_0123456789abcdef-0-00000000").write_bytes((sealed / before[0]).read_bytes())
+    nightly.scan(organisation.request("night-2"), lambda: CLOCK, lambda n: lambda k: None)
+    assert sorted(path.name for path in sealed.iterdir()) == before

@@ -46,6 +46,7 @@ def torture() -> dict[str, float]:
             **{f"kill_of_{way}": float(town.kills[way]) for way in WAYS},
             "kill_rounds": float(town.rounds),
             "kill_most_looks_lost_by_one": float(town.most_lost),
+            "kill_most_sealed_files_left": float(town.most_unnamed),
             "kill_seconds": time.monotonic() - started,
         }
 
@@ -63,7 +64,7 @@ class _Town:
         self._town.settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
         self._looks = folder / "looks"
         self._rng = np.random.default_rng(0)
-        self.kills, self.rounds, self.most_lost = Counter[str](), 0, 0
+        self.kills, self.rounds, self.most_lost, self.most_unnamed = Counter[str](), 0, 0, 0
         self._ended(self._start())
         self._truth = self._facts()
         _load(self._looks.with_name("modules"))
@@ -171,8 +172,11 @@ class _Town:
         evidence = Evidence(str(self._town.folder / "evidence"))
         [commit] = evidence.commits()  # a night that counts is over
         report = json.loads(evidence.read_bytes(f"reports/{commit.run_id}.json"))
-        vectors = sum(1 for _ in (self._town.folder / "vectors" / "sealed").iterdir())
-        rows = {"rows": len(evidence.read("objects")), "vectors": vectors}
+        sealed = {path.name.split("_", 1)[1] for path in (self._town.folder / "vectors" / "sealed").iterdir()}
+        named = set(evidence.objects()["file"])
+        # What was sealed and not yet named when a night was killed after its commit goes with the next night.
+        self.most_unnamed = max(self.most_unnamed, len(sealed - named))
+        rows = {"rows": len(evidence.read("objects")), "vectors": len(sealed & named)}
         return {**facts(self._town), **rows, **{part: report[part] for part in SAID}}
 
 
