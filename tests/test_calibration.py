@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -34,8 +33,11 @@ from plugins.label_sources import read_labelled
 from plugins.labelled import NEARLY_IDENTICAL, LabelledFaces
 from plugins.run import Run
 from plugins.settings import load_settings
+from tests.buckets import BUCKET, SECRET
 from tests.encoders import random_features, write_encoder, write_settings
 from tests.organisation import Organisation, jpeg
+
+pytest_plugins = ("tests.s3",)
 
 Vectors = NDArray[np.float32]
 Answer = tuple[int, str, str]
@@ -437,13 +439,15 @@ def test_a_folder_per_person_is_read_one_clear_face_a_picture(from_folder: Label
     assert from_folder.quality is not None and (from_folder.quality > 0.3).all()
 
 
-def test_a_folder_in_any_file_system_gives_the_same(filed: Path, from_folder: LabelledFaces) -> None:
-    memory = fsspec.filesystem("memory")
-    memory.put(str(filed), "/calibration-test", recursive=True)
-    try:
-        read = read_labelled("memory://calibration-test", None, SHIPPED)
-    finally:
-        memory.rm("/calibration-test", recursive=True)
+def test_a_folder_in_a_bucket_gives_the_same(
+    filed: Path, from_folder: LabelledFaces, s3: Any, s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in filed.rglob("*"):
+        if path.is_file():
+            s3.put_object(Bucket=BUCKET, Key=f"people/{path.relative_to(filed)}", Body=path.read_bytes())
+    for name, value in (("ACCESS_KEY_ID", "clerk"), ("SECRET_ACCESS_KEY", SECRET), ("ENDPOINT_URL", s3_server)):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    read = read_labelled(f"s3://{BUCKET}/people", None, SHIPPED)
     np.testing.assert_array_equal(read.vectors, from_folder.vectors)
     np.testing.assert_array_equal(read.people, from_folder.people)
     assert read.left_out == from_folder.left_out

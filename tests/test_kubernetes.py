@@ -19,7 +19,7 @@ VALUES: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "values.yaml").read_t
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))
 ENV = {entry["name"]: entry["value"] for entry in VALUES["env"]}
 PODS: dict[str, dict[str, str]] = json.loads(ENV[PODS_VARIABLE])
-TASKS = {"plan", "look", "registers", "identities", "judge", "report"}
+TASKS = {"plan", "look", "registers", "identities", "judge", "report", "failures"}
 
 SHOW = """
 import json, sys

@@ -98,8 +98,8 @@ def test_the_face_in_it_is_found_and_a_preview_never_stands_in(astronaut: np.nda
 def test_a_large_one_is_developed_at_half_size_first(astronaut: np.ndarray) -> None:
     frame = decode(negative(astronaut), shrink=lambda width, height: 2).frames[0]
     assert (frame.image_rgb.shape, frame.shrink) == ((256, 256, 3), 2)
-    assert frame.full is not None
-    assert frame.full().shape == (512, 512, 3)
+    assert frame.sharper is not None
+    assert frame.sharper(1).shape == (512, 512, 3)
 
 
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])

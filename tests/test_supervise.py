@@ -59,6 +59,11 @@ class Naughty:
             once.touch()
             os.kill(os.getpid(), signal.SIGSEGV)
 
+    def _until(self, rest: str) -> None:
+        (self._folder / "waiting").touch()
+        while not (self._folder / rest).exists():
+            time.sleep(0.01)
+
     def _hang(self, rest: str) -> None:
         time.sleep(60)
 
@@ -155,6 +160,8 @@ def test_when_the_time_is_over_the_rest_is_not_given(naughty: Supervisor[str, st
     given = []
     for item, _ in naughty.through(["a", "until over", "b"]):
         given.append(item)
+        while not (tmp_path / "waiting").exists():
+            time.sleep(0.01)
         (tmp_path / "over").touch()
     assert given == ["a", "until over"]
     (tmp_path / "over").unlink()
