@@ -25,7 +25,7 @@ _TEXT = {"type": ["null", "string"], "minLength": 1}
 _NUMBER = {"type": ["null", "integer"], "minimum": 1}
 
 
-@task(retries=0)
+@task(retries=0, executor_config=pod_of("failures"))
 def failures() -> None:
     """End red when too many objects could not be looked at; by now everything is committed and reported."""
     from plugins import tasks

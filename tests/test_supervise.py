@@ -59,11 +59,6 @@ class Naughty:
             once.touch()
             os.kill(os.getpid(), signal.SIGSEGV)
 
-    def _until(self, rest: str) -> None:
-        (self._folder / "waiting").touch()
-        while not (self._folder / rest).exists():
-            time.sleep(0.01)
-
     def _hang(self, rest: str) -> None:
         time.sleep(60)
 
@@ -85,6 +80,7 @@ class Naughty:
         assert wait_for((self._folder / f"fetched-{rest}").exists)
 
     def _until(self, rest: str) -> None:
+        (self._folder / "waiting").touch()
         assert wait_for((self._folder / rest).exists)
 
     def _lonely(self, rest: str) -> None:
