@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.boxes import Box
 from detectors.models import FINDER_FAR, FINDER_NEAR, model_path
 from detectors.pyramid import Pyramid
 from detectors.records import RGB
-
-Box = NDArray[np.float64]
-"""(4,) float64: left, top, right, bottom in pixels of the picture."""
 
 # Windows are handed over at twice the size the models work at (128 and 192): MediaPipe halves them smoothly, and its
 # boxes, which come in whole pixels, are that much finer.

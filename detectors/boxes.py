@@ -1,16 +1,34 @@
-"""Compares face boxes and brings together what several windows saw of one face."""
+"""Compares face boxes and brings together the candidates that are of one face."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.blazeface import Box, Sighting
+Box = NDArray[np.float64]
+"""(4,) float64: left, top, right, bottom in pixels of the picture."""
 
-# Two sightings are of one face from this overlap on (intersection over union), or when the smaller lies in the larger
+# Two candidates are of one face from this overlap on (intersection over union), or when the smaller lies in the larger
 # to this share and is not very much smaller: the near model draws coarse boxes around small faces.
 SAME_OVERLAP, SAME_INSIDE, SAME_LEAST = 0.35, 0.8, 0.2
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Candidate:
+    """A place that may be a face.
+
+    Attributes:
+        box: (4,) left, top, right, bottom in pixels of the picture.
+        score: of the model that proposed it, in (0, 1).
+        sure: whether that model is sure, and knows faces that others do not.
+    """
+
+    box: Box
+    score: float
+    sure: bool = False
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -33,20 +51,20 @@ def is_same_face(one: Box, other: Box) -> bool:
     return share >= SAME_LEAST and smaller > 0 and _shared(one, other) / smaller >= SAME_INSIDE
 
 
-def group(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
-    """Gather sightings by face; the best of each comes first, and the best faces come first."""
-    groups: list[list[Sighting]] = []
-    for sighting in sorted(sightings, key=_rank):
-        home = next((members for members in groups if is_same_face(sighting.box, members[0].box)), None)
+def group(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Gather candidates by face; the best of each comes first, and the best faces come first."""
+    groups: list[list[Candidate]] = []
+    for candidate in sorted(candidates, key=_rank):
+        home = next((members for members in groups if is_same_face(candidate.box, members[0].box)), None)
         if home is None:
-            groups.append([sighting])
+            groups.append([candidate])
         else:
-            home.append(sighting)
+            home.append(candidate)
     return groups
 
 
-def _rank(sighting: Sighting) -> tuple[float, ...]:
-    return (-sighting.score, *sighting.box.tolist())
+def _rank(candidate: Candidate) -> tuple[float, ...]:
+    return (-candidate.score, *candidate.box.tolist())
 
 
 def _shared(one: Box, other: Box) -> float:

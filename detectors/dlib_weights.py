@@ -11,12 +11,12 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.errors import DetectorError
+from detectors.onnx_graph import FLOAT32, Graph
 
 CROP_PX = 150
 VECTOR_SIZE = 128
@@ -35,8 +35,6 @@ _BLOCKS = (
     (256, True),
 )
 _LAYER_NAME = re.compile(rb"\x01(?:\x05con_4|\x07affine_|\x04fc_2)")
-# Fixed so that the same weights give the same bytes whichever onnx release writes them.
-_OPSET, _IR_VERSION, _PRODUCER = 17, 8, "facewarden"
 
 Weights = NDArray[np.float32]
 
@@ -70,7 +68,7 @@ def to_onnx(data: bytes) -> bytes:
         last = tensors[-1].reshape(_BLOCKS[-1][0], VECTOR_SIZE)
     except ValueError as error:
         raise BadWeights("a layer has not the size expected; use dlib's unchanged file") from error
-    return _Graph().build(convolutions, last)
+    return _Network().build(convolutions, last)
 
 
 def _tensors(data: bytes) -> Iterator[Weights]:
@@ -117,18 +115,14 @@ def _folded(filters: Weights, affine: Weights, out: int, into: int, size: int) -
     return _Convolution((kernel * gamma[:, None, None, None]).astype(np.float32), bias.astype(np.float32))
 
 
-class _Graph:
-    """Collects the nodes and weights of one ONNX graph."""
-
-    def __init__(self) -> None:
-        self._nodes: list[Any] = []
-        self._weights: list[Any] = []
+class _Network(Graph):
+    """Lays out dlib's network as an ONNX graph."""
 
     def build(self, convolutions: list[_Convolution], last: Weights) -> bytes:
         """Lay out the whole network and serialise it."""
         layers = iter(convolutions)
-        x = self._relu(self._convolve(self._prepared(), next(layers), stride=2, padding=0))
-        x = self._add("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2])
+        x = self.relu(self._convolve(self._prepared(), next(layers), stride=2, padding=0))
+        x = self.add("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2])
         before, side = 32, 35  # planes, and pixels a side, after the pooling: 150 -> 72 -> 35
         for channels, halves in _BLOCKS:
             pair = next(layers), next(layers)
@@ -137,67 +131,43 @@ class _Graph:
             else:
                 x = self._block(x, pair)
             before = channels
-        x = self._add("Flatten", [self._add("GlobalAveragePool", [x])])
-        self._add("MatMul", [x, self._weight(last)], output=OUTPUT_NAME)
-        return self._serialised()
+        x = self.add("Flatten", [self.add("GlobalAveragePool", [x])])
+        self.add("MatMul", [x, self.weight(last)], output=OUTPUT_NAME)
+        return self.serialised(
+            "dlib_resnet_v1",
+            (INPUT_NAME, ["faces", CROP_PX, CROP_PX, 3]),
+            {OUTPUT_NAME: ["faces", VECTOR_SIZE]},
+        )
 
     def _prepared(self) -> str:
         """Turn uint8 pixels into the network's scaled planes."""
-        means = self._weight(np.array(_CHANNEL_MEANS, np.float32))
-        scale = self._weight(np.array(_SCALE, np.float32))
-        x = self._add("Sub", [self._add("Cast", [INPUT_NAME], to=1), means])  # 1 is ONNX's number for float32
-        return self._add("Transpose", [self._add("Mul", [x, scale])], perm=[0, 3, 1, 2])
+        means = self.weight(np.array(_CHANNEL_MEANS, np.float32))
+        scale = self.weight(np.array(_SCALE, np.float32))
+        x = self.add("Sub", [self.add("Cast", [INPUT_NAME], to=FLOAT32), means])
+        return self.add("Transpose", [self.add("Mul", [x, scale])], perm=[0, 3, 1, 2])
 
     def _block(self, x: str, pair: tuple[_Convolution, _Convolution]) -> str:
         """Add a residual block that keeps its size."""
-        y = self._relu(self._convolve(x, pair[0], stride=1, padding=1))
-        return self._relu(self._add("Add", [x, self._convolve(y, pair[1], stride=1, padding=1)]))
+        y = self.relu(self._convolve(x, pair[0], stride=1, padding=1))
+        return self.relu(self.add("Add", [x, self._convolve(y, pair[1], stride=1, padding=1)]))
 
     def _halving_block(self, x: str, pair: tuple[_Convolution, _Convolution], wider: int, side: int) -> tuple[str, int]:
         """Add a residual block that halves its size; its shortcut is pooled, and the smaller summand padded with zeros.
 
         An unpadded 3x3 convolution of stride 2 takes 35, 17, 8, 4 pixels to 17, 8, 3, 1, the pooling to 17, 8, 4, 2.
         """
-        y = self._relu(self._convolve(x, pair[0], stride=2, padding=0))
+        y = self.relu(self._convolve(x, pair[0], stride=2, padding=0))
         y = self._convolve(y, pair[1], stride=1, padding=1)
-        x = self._add("AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2])
+        x = self.add("AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2])
         convolved, pooled = (side - 3) // 2 + 1, side // 2
         x, y = self._padded(x, wider, 0), self._padded(y, 0, pooled - convolved)
-        return self._relu(self._add("Add", [x, y])), pooled
+        return self.relu(self.add("Add", [x, y])), pooled
 
     def _padded(self, x: str, channels: int, side: int) -> str:
         if not channels and not side:
             return x
-        return self._add("Pad", [x, self._weight(np.array([0, 0, 0, 0, 0, channels, side, side], np.int64))])
+        return self.add("Pad", [x, self.weight(np.array([0, 0, 0, 0, 0, channels, side, side], np.int64))])
 
     def _convolve(self, x: str, layer: _Convolution, *, stride: int, padding: int) -> str:
-        inputs = [x, self._weight(layer.kernel), self._weight(layer.bias)]
-        return self._add("Conv", inputs, strides=[stride] * 2, pads=[padding] * 4)
-
-    def _relu(self, x: str) -> str:
-        return self._add("Relu", [x])
-
-    def _add(self, kind: str, inputs: list[str], *, output: str = "", **attributes: Any) -> str:
-        from onnx import helper
-
-        output = output or f"n{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def _weight(self, values: NDArray[Any]) -> str:
-        from onnx import numpy_helper
-
-        name = f"w{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def _serialised(self) -> bytes:
-        from onnx import TensorProto, helper
-
-        crops = helper.make_tensor_value_info(INPUT_NAME, TensorProto.UINT8, ["faces", CROP_PX, CROP_PX, 3])
-        vectors = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["faces", VECTOR_SIZE])
-        graph = helper.make_graph(self._nodes, "dlib_resnet_v1", [crops], [vectors], self._weights)
-        opset = helper.make_opsetid("", _OPSET)
-        model = helper.make_model(graph, producer_name=_PRODUCER, ir_version=_IR_VERSION, opset_imports=[opset])
-        written: bytes = model.SerializeToString(deterministic=True)
-        return written
+        inputs = [x, self.weight(layer.kernel), self.weight(layer.bias)]
+        return self.add("Conv", inputs, strides=[stride] * 2, pads=[padding] * 4)

@@ -1,4 +1,4 @@
-"""Finds the faces in a picture: many windows at several scales, brought together, each face looked at twice."""
+"""Finds the faces in a picture: proposed over the whole of it, each looked at closely at least twice."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from types import TracebackType
 
 import numpy as np
 
-from detectors import blazeface, boxes, gate, pyramid, quality, tiles
-from detectors.blazeface import FAR_WINDOW_PX, Net, Sighting
+from detectors import blazeface, boxes, gate, proposals, pyramid, quality
+from detectors.blazeface import Net
+from detectors.boxes import Candidate
 from detectors.gate import Confirmed, Gate
-from detectors.models import FINDER_FAR, FINDER_NEAR, model_hashes
-from detectors.pyramid import Pyramid
+from detectors.models import FINDER_FAR, FINDER_NEAR, FINDER_PROPOSALS, model_hashes
+from detectors.proposals import Proposer, rough_scale_for, scale_for
+from detectors.pyramid import Pyramid, turned_back
 from detectors.records import RGB, Face
-from detectors.tiles import Window
 
-VERSION = 3
+VERSION = 4
 """Counted up when the code changes what is found and no setting does."""
 
-# Score from which a window's answer is worth a second look: together they keep 99.2 % of 820 measured faces and a
-# third of what is none.
-NEAR_CANDIDATE, FAR_CANDIDATE = 0.4, 0.15
+# Score from which the near model's look at the whole, with room around it, is worth a second look.
+NEAR_CANDIDATE = 0.4
+# Sides of that look, in longer sides of the picture: faces that fill a picture are found when they are smaller than
+# what a model sees.
+PADDED = 1.6
 # Pictures narrower than this hold no face of 16 pixels, the smallest that the second looks confirm.
 SMALLEST_PICTURE_PX = 16
-FAR_MODEL_PX = FAR_WINDOW_PX // 2
-# A turned picture is first looked at whole: that needs no more pixels than these.
-TURNED_PX = 2 * FAR_WINDOW_PX
 
 
 def shrink_for(width: int, height: int) -> int:
-    """Say how many times smaller a picture may be decoded at first: its smallest windows show the model all it sees.
+    """Say how many times smaller a picture may be decoded at first: the first pass sees no more of it.
 
     Args:
         width: of the picture, in pixels.
@@ -40,20 +40,20 @@ def shrink_for(width: int, height: int) -> int:
     Returns:
         1, 2, 4 or 8, of which both sides are multiples.
     """
-    each = tiles.finest(width, height) / FAR_MODEL_PX
-    return max(times for times in (1, 2, 4, 8) if times <= max(each, 1) and not width % times and not height % times)
+    each = 1 / scale_for(width, height)
+    return max(times for times in (1, 2, 4, 8) if times <= each and not width % times and not height % times)
 
 
 def _key() -> str:
     """Hash the version, the model files on record and every setting of the finder's modules."""
     settings = [
         (module.__name__, name, value)
-        for module in (blazeface, boxes, gate, pyramid, quality, tiles)
+        for module in (blazeface, boxes, gate, proposals, pyramid, quality)
         for name, value in sorted(vars(module).items())
         if name.isupper() and isinstance(value, int | float | tuple)
     ]
-    own = (VERSION, NEAR_CANDIDATE, FAR_CANDIDATE, SMALLEST_PICTURE_PX)
-    files = [model_hashes()[name] for name in (FINDER_NEAR, FINDER_FAR)]
+    own = (VERSION, NEAR_CANDIDATE, PADDED, SMALLEST_PICTURE_PX)
+    files = [model_hashes()[name] for name in (FINDER_PROPOSALS, FINDER_NEAR, FINDER_FAR)]
     return hashlib.blake2b(repr((own, files, settings)).encode(), digest_size=6).hexdigest()
 
 
@@ -73,6 +73,7 @@ class FaceFinder:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
+        self._proposer = Proposer(folder)
         with ExitStack() as opened:
             self._near = Net(folder, far=False)
             opened.callback(self._near.close)
@@ -120,48 +121,48 @@ class FaceFinder:
         return [face for face in faces if face is not None]
 
     def _upright(self, picture: Pyramid, *, extra: float = 0.0) -> list[Confirmed]:
-        return self._look(picture, tiles.plan(picture.width, picture.height), extra)
-
-    def _turned(self, picture: Pyramid) -> list[Confirmed]:
-        """Try the quarter turns: the one that shows most is searched in full.
-
-        All are tried, since the models know a face on its head for one on its side, only less surely.
-        """
-        shown = {quarters: self._shown(picture.turned(quarters, TURNED_PX)) for quarters in (1, 2, 3)}
-        for quarters in sorted((turn for turn in shown if shown[turn]), key=lambda turn: -shown[turn]):
-            if found := self._upright(picture.turned(quarters), extra=gate.TURNED_EXTRA):
-                return [_turned_back(face, quarters, picture.width, picture.height) for face in found]
-        return []
-
-    def _shown(self, turned: Pyramid) -> float:
-        """Sum up the scores of the faces that a look at the whole shows."""
-        windows = tiles.coarse_plan(turned.width, turned.height)
-        return sum(face.score for face in self._look(turned, windows, gate.TURNED_EXTRA))
-
-    def _look(self, picture: Pyramid, windows: list[Window], extra: float) -> list[Confirmed]:
-        seen = [each for window in windows for each in self._scan(picture, window) if _centred_in(each, picture)]
+        candidates = self._proposer.propose(picture) + self._from_farther(picture)
         faces: list[Confirmed] = []
-        for members in boxes.group(seen):
+        for members in boxes.group(candidates):
+            if not _centred_in(members[0], picture):
+                continue
             face = self._gate.confirm(picture, members[0], extra=extra)
             if face is not None and not any(boxes.is_same_face(face.box, other.box) for other in faces):
                 faces.append(face)
         return faces
 
-    def _scan(self, picture: Pyramid, window: Window) -> list[Sighting]:
-        nets = ([self._near] if window.near else []) + ([self._far] if window.far else [])
-        seen = [each for net in nets for each in net.look(picture, window.left, window.top, window.side)]
-        return [each for each in seen if each.score >= (FAR_CANDIDATE if each.far else NEAR_CANDIDATE)]
+    def _from_farther(self, picture: Pyramid) -> list[Candidate]:
+        """Look at the whole with room around it."""
+        side = max(picture.width, picture.height) * PADDED
+        seen = self._near.look(picture, (picture.width - side) / 2, (picture.height - side) / 2, side)
+        return [Candidate(each.box, each.score) for each in seen if each.score >= NEAR_CANDIDATE]
+
+    def _turned(self, picture: Pyramid) -> list[Confirmed]:
+        """Try the quarter turns: those that promise faces, the most promising first, are searched in full.
+
+        All are tried, since the models know a face on its head for one on its side, only less surely.
+        """
+        scale = rough_scale_for(picture.width, picture.height)
+        promise = {turn: self._promise(picture.turned(turn, scale)) for turn in (1, 2, 3)}
+        for quarters in sorted((turn for turn in promise if promise[turn]), key=lambda turn: -promise[turn]):
+            if found := self._upright(picture.turned(quarters), extra=gate.TURNED_EXTRA):
+                return [_turned_back(face, quarters, picture.width, picture.height) for face in found]
+        return []
+
+    def _promise(self, turned: Pyramid) -> float:
+        """Sum up the scores of what is surely proposed."""
+        return sum(each.score for each in self._proposer.propose_roughly(turned) if each.sure)
 
 
-def _centred_in(sighting: Sighting, picture: Pyramid) -> bool:
-    x, y = (sighting.box[:2] + sighting.box[2:]) / 2
+def _centred_in(candidate: Candidate, picture: Pyramid) -> bool:
+    x, y = (candidate.box[:2] + candidate.box[2:]) / 2
     return bool(0 <= x < picture.width and 0 <= y < picture.height)
 
 
 def _turned_back(face: Confirmed, quarters: int, width: int, height: int) -> Confirmed:
-    corners = tiles.turned_back(face.box.reshape(2, 2), quarters, width, height)
+    corners = turned_back(face.box.reshape(2, 2), quarters, width, height)
     box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    return Confirmed(box, tiles.turned_back(face.keypoints, quarters, width, height), face.score)
+    return Confirmed(box, turned_back(face.keypoints, quarters, width, height), face.score)
 
 
 def _face(picture: Pyramid, face: Confirmed) -> Face | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.blazeface import Box, Net, Sighting
-from detectors.boxes import overlap
+from detectors.blazeface import Net, Sighting
+from detectors.boxes import Box, Candidate, overlap
 from detectors.pyramid import Pyramid
 
 # Side of a second look's window, in widths of the candidate. Wide ones first, since context tells a face from a dog
@@ -33,8 +33,6 @@ THREE_LOOKS, THREE_LOOKS_SMALL, SMALL_PX = 3.1, 2.2, 40
 FOUR_LOOKS, FIVE_LOOKS = 2.8, 3.8
 # The far model alone, for faces in profile that the near model does not know: the best of the others reached 0.10.
 FAR_ALONE = 1.8
-# Only a candidate that the far model found at least so surely gets that chance.
-FAR_SURE = 0.5
 # Faces that only show when the picture is turned have to be surer.
 TURNED_EXTRA = 1.0
 # What is asked for less of a candidate that is seen with fewer pixels than the models have, before it is seen with all.
@@ -70,12 +68,12 @@ class Gate:
     def __init__(self, near: Net, far: Net) -> None:
         self._near, self._far = near, far
 
-    def confirm(self, pyramid: Pyramid, candidate: Sighting, *, extra: float = 0.0) -> Confirmed | None:
+    def confirm(self, pyramid: Pyramid, candidate: Candidate, *, extra: float = 0.0) -> Confirmed | None:
         """Look again, as often as it takes to be sure.
 
         Args:
             pyramid: the picture.
-            candidate: what a window of it showed.
+            candidate: a place in it that may be a face.
             extra: log odds that are asked for on top of the measured thresholds.
 
         Returns:
@@ -94,7 +92,7 @@ class Gate:
         closest = self._again(self._near, pyramid, box, NEAR_CLOSE_WIDTHS)
         return _confirmed(looks, closest)
 
-    def _looks(self, pyramid: Pyramid, candidate: Sighting, extra: float, *, sharp: bool = True) -> Looks | None:
+    def _looks(self, pyramid: Pyramid, candidate: Candidate, extra: float, *, sharp: bool = True) -> Looks | None:
         """Gather looks until they are sure enough; None when they never are."""
         box = candidate.box
         # Nine of ten candidates end here: not worth decoding the picture anew for.
@@ -119,8 +117,8 @@ class Gate:
                 return None
         return None
 
-    def _by_far_alone(self, pyramid: Pyramid, candidate: Sighting, extra: float, *, sharp: bool) -> Looks | None:
-        if not candidate.far or candidate.score < FAR_SURE:
+    def _by_far_alone(self, pyramid: Pyramid, candidate: Candidate, extra: float, *, sharp: bool) -> Looks | None:
+        if not candidate.sure:
             return None
         box, widths = candidate.box, (FAR_WIDTHS, FARTHER_WIDTHS)
         looks = [self._again(self._far, pyramid, box, each, sharp=sharp) for each in widths]

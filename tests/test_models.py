@@ -14,6 +14,7 @@ from detectors.models import (
     ENCODER,
     FINDER_FAR,
     FINDER_NEAR,
+    FINDER_PROPOSALS,
     MODELS,
     install,
     model_hashes,
@@ -46,6 +47,7 @@ def test_names_and_files_are_unique() -> None:
 
 def test_installed_models_are_verified(folder: Path) -> None:
     assert [(model.name, state) for model, state in verify(folder)] == [
+        (FINDER_PROPOSALS, FileState.OK),
         (FINDER_NEAR, FileState.OK),
         (FINDER_FAR, FileState.OK),
         (ENCODER, FileState.OK),
