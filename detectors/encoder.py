@@ -68,11 +68,17 @@ class FaceEncoder:
         step = self._model.batch or _BATCH
         for start in range(0, len(crops), step):
             part = crops[start : start + step]
-            unit = self._unit(self._model.run(part))
-            if self.spec.mirror:
-                unit = self._unit(unit + self._unit(self._model.run(part[:, :, ::-1])))
+            unit = self._unit(self._run_both(part) if self.spec.mirror else self._model.run(part))
             vectors[start : start + step] = unit
         return vectors
+
+    def _run_both(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Add up the unit vectors of crops and of their mirror images."""
+        mirrored = crops[:, :, ::-1]
+        if self._model.batch:
+            return self._unit(self._model.run(crops)) + self._unit(self._model.run(mirrored))
+        both = self._unit(self._model.run(np.concatenate([crops, mirrored])))
+        return both[: len(crops)] + both[len(crops) :]
 
     def _unit(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

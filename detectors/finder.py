@@ -28,10 +28,13 @@ NEAR_CANDIDATE = 0.4
 PADDED = 1.6
 # Pictures narrower than this hold no face of 16 pixels, the smallest that the second looks confirm.
 SMALLEST_PICTURE_PX = 16
+SHRUNK_FROM_PIXELS = 4_000_000
 
 
 def shrink_for(width: int, height: int) -> int:
     """Say how many times smaller a picture may be decoded at first: the first pass sees no more of it.
+
+    A small picture is decoded in full: decoding it twice where there is a face would cost more than it saves elsewhere.
 
     Args:
         width: of the picture, in pixels.
@@ -40,6 +43,8 @@ def shrink_for(width: int, height: int) -> int:
     Returns:
         1, 2, 4 or 8, of which both sides are multiples.
     """
+    if width * height < SHRUNK_FROM_PIXELS:
+        return 1
     each = 1 / scale_for(width, height)
     return max(times for times in (1, 2, 4, 8) if times <= each and not width % times and not height % times)
 
@@ -121,7 +126,10 @@ class FaceFinder:
         return [face for face in faces if face is not None]
 
     def _upright(self, picture: Pyramid, *, extra: float = 0.0) -> list[Confirmed]:
-        candidates = self._proposer.propose(picture) + self._from_farther(picture)
+        found = self._confirmed(picture, self._proposer.propose(picture), extra)
+        return found or self._confirmed(picture, self._from_farther(picture), extra)
+
+    def _confirmed(self, picture: Pyramid, candidates: list[Candidate], extra: float) -> list[Confirmed]:
         faces: list[Confirmed] = []
         for members in boxes.group(candidates):
             if not _centred_in(members[0], picture):
@@ -167,7 +175,9 @@ def _turned_back(face: Confirmed, quarters: int, width: int, height: int) -> Con
 
 def _face(picture: Pyramid, face: Confirmed) -> Face | None:
     """Grade a face; None when it is blurred beyond recognition."""
-    image_rgb, shrink = picture.sharp(quality.eye_distance(face.keypoints), quality.FULL_EYE_DISTANCE_PX)
+    image_rgb, shrink = picture.sharp(
+        quality.eye_distance(face.keypoints), quality.FULL_EYE_DISTANCE_PX * quality.ENOUGH
+    )
     seen = face.keypoints / shrink
     if quality.is_blurred_away(image_rgb, seen):
         return None
@@ -176,5 +186,5 @@ def _face(picture: Pyramid, face: Confirmed) -> Face | None:
         np.array([left, top, right - left, bottom - top], np.float32),
         face.keypoints.astype(np.float32),
         face.score,
-        quality.quality_of(image_rgb, seen),
+        quality.quality_of(image_rgb, seen, shrink),
     )

@@ -25,6 +25,9 @@ SAME_PLACE = 0.25
 # the groups, 88 % of the worsened ones, and none of the others.
 # The near model alone: turns away 94 of 100 others.
 FIRST_LOOK = 0.3
+# Proposal and near model together, where the proposal is sure: the best of 5,445 others (animals and offices in four
+# sizes) reached 3.66; seven of ten faces reach this, and need no further look.
+ONE_LOOK = 4.3
 # Near and far model together: the best of the others reached 2.45.
 TWO_LOOKS = 2.8
 # The far model once more, from farther away: the best of the others reached 2.64, of those below 40 pixels 1.71.
@@ -99,6 +102,8 @@ class Gate:
         looks = [self._again(self._near, pyramid, box, NEAR_WIDTHS, sharp=False)]
         if _total(looks) < FIRST_LOOK:
             return self._by_far_alone(pyramid, candidate, extra, sharp=sharp)
+        if candidate.sure and _total(looks) + _odds(candidate.score) >= ONE_LOOK + extra:
+            return looks
         small = box[2] - box[0] < SMALL_PX
         for net, widths, enough in (
             (self._far, FAR_WIDTHS, TWO_LOOKS),
@@ -136,10 +141,12 @@ class Gate:
 
 
 def _log_odds(look: Sighting | None) -> float:
-    if look is None:
-        return NOTHING_THERE
-    score = min(max(look.score, 1e-6), 1 - 1e-6)
-    return min(max(math.log(score / (1 - score)), NOTHING_THERE), MOST_LOG_ODDS)
+    return NOTHING_THERE if look is None else min(max(_odds(look.score), NOTHING_THERE), MOST_LOG_ODDS)
+
+
+def _odds(score: float) -> float:
+    score = min(max(score, 1e-6), 1 - 1e-6)
+    return math.log(score / (1 - score))
 
 
 def _total(looks: Sequence[Sighting | None]) -> float:

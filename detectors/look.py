@@ -23,7 +23,7 @@ from detectors.errors import Refusal, Refused
 from detectors.finder import FINDER_KEY, FaceFinder, shrink_for
 from detectors.further import Further
 from detectors.pyramid import Pyramid
-from detectors.quality import eye_distance
+from detectors.quality import ENOUGH, eye_distance
 from detectors.records import Frame
 from detectors.signatures import HEAD_BYTES, Chest, Film, recognise
 from detectors.video import Video, Watched
@@ -164,7 +164,7 @@ class Looker:
 
     def _seen(self, frames: Iterable[Frame]) -> Iterator[SeenFace]:
         wanted = self._encoder.spec
-        eyes_px = wanted.template[1][0] - wanted.template[0][0]
+        eyes_px = (wanted.template[1][0] - wanted.template[0][0]) * ENOUGH
         for frame in frames:
             self._beat()
             picture = Pyramid(frame.image_rgb, frame.shrink, frame.sharper)

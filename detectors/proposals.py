@@ -64,9 +64,9 @@ class Proposer:
     def _seen(self, image_rgb: RGB, scale: float) -> list[Candidate]:
         import cv2
 
-        outputs = self._session.run(self._outputs, {INPUT_NAME: _filled_up(image_rgb)})
+        outputs = self._session.run(self._outputs, {INPUT_NAME: planes_of(image_rgb)})
         levels = zip(STRIDES, outputs[::2], outputs[1::2], strict=True)
-        found = np.concatenate([_read(scores[0, 0], boxes[0], stride) for stride, scores, boxes in levels])
+        found = np.concatenate([read_places(scores[0, 0], boxes[0], stride) for stride, scores, boxes in levels])
         if not len(found):
             return []
         kept = cv2.dnn.NMSBoxes(found[:, 1:].tolist(), found[:, 0].tolist(), LEAST_SCORE, OVERLAP_OF_ONE_FACE)
@@ -90,14 +90,21 @@ def _scale(most_pixels: int, width: int, height: int) -> float:
     return min(1.0, math.sqrt(most_pixels / (width * height)))
 
 
-def _filled_up(image_rgb: RGB) -> RGB:
-    """Draw a picture out to whole places of the coarsest output, in black as the network was trained."""
+def planes_of(image_rgb: RGB) -> NDArray[np.uint8]:
+    """Lay a picture out as the network takes it: (1, 3, H, W), in whole places of its coarsest output.
+
+    What is added is black, as in training.
+    """
+    import cv2
+
     height, width = image_rgb.shape[:2]
-    down, right = (-side % STRIDES[-1] for side in (height, width))
-    return np.pad(image_rgb, ((0, down), (0, right), (0, 0)))[None]
+    planes = np.zeros((1, 3, *(side + -side % STRIDES[-1] for side in (height, width))), np.uint8)
+    for plane, channel in zip(planes[0], cv2.split(image_rgb), strict=True):
+        plane[:height, :width] = channel
+    return planes
 
 
-def _read(scores: NDArray[np.float32], boxes: NDArray[np.float32], stride: int) -> NDArray[np.float64]:
+def read_places(scores: NDArray[np.float32], boxes: NDArray[np.float32], stride: int) -> NDArray[np.float64]:
     """Give the places of one output that are sure enough: (n, 5) score, left, top, width, height in pixels."""
     rows, columns = np.nonzero(scores >= LEAST_SCORE)
     across, down, wide, high = boxes[:, rows, columns].astype(np.float64)

@@ -37,7 +37,8 @@ class BadWeights(DetectorError):
 def to_onnx(data: bytes) -> bytes:
     """Turn the shared object's bytes into an ONNX model; the same bytes in give the same bytes out.
 
-    The model takes ``picture`` (1, H, W, 3) uint8 RGB, both sides multiples of 32. For each stride s it gives
+    The model takes ``picture`` (1, 3, H, W) uint8, planes of red, green and blue, both sides multiples of 32. For each
+    stride s it gives
     ``scores{s}`` (1, 1, H/s, W/s) float32 in [0, 1] and ``boxes{s}`` (1, 4, H/s, W/s) float32: centre from the place's
     left upper corner on and log sides, all in strides.
 
@@ -91,15 +92,18 @@ class _Network(Graph):
             self.add("Sqrt", [self.add("Mul", [face, place])], output=scores)
             self._head(x, level, "bbox", output=boxes)
             gives |= {scores: [1, 1, f"high{stride}", f"wide{stride}"], boxes: [1, 4, f"high{stride}", f"wide{stride}"]}
-        return self.serialised("yunet_small", (INPUT_NAME, [1, "high", "wide", 3]), gives)
+        return self.serialised("yunet_small", (INPUT_NAME, [1, 3, "high", "wide"]), gives)
 
     def _first(self) -> str:
         """Add the first convolution; its patches are stored row by row, each pixel as blue, green, red."""
         kernel, bias = self._tensors("backbone__model0_pw")
         size = _PATCH_PX
         patches = kernel.reshape(_FIRST_PLANES, _PATCH_STORED)[:, : size * size * 3].reshape(-1, size, size, 3)
-        planes = self.add("Transpose", [self.add("Cast", [INPUT_NAME], to=FLOAT32)], perm=[0, 3, 1, 2])
-        inputs = [planes, self.weight(patches[..., ::-1].transpose(0, 3, 1, 2)), self.weight(bias)]
+        inputs = [
+            self.add("Cast", [INPUT_NAME], to=FLOAT32),
+            self.weight(patches[..., ::-1].transpose(0, 3, 1, 2)),
+            self.weight(bias),
+        ]
         return self.relu(self.add("Conv", inputs, strides=[2, 2], pads=[1] * 4))
 
     def _stage(self, x: str, number: int) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from detectors.models import FINDER_PROPOSALS, MODELS, model_path
 from detectors.pictures import pictures_folder
-from detectors.proposals import _filled_up, _read
+from detectors.proposals import planes_of, read_places
 from detectors.yunet_weights import BOXES_NAME, INPUT_NAME, SCORES_NAME, STRIDES, BadWeights, to_onnx
 
 
@@ -28,10 +28,10 @@ def library() -> bytes:
 def ours(model: bytes, image_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     outputs = [
-        session.run([f"{SCORES_NAME}{stride}", f"{BOXES_NAME}{stride}"], {INPUT_NAME: _filled_up(image_rgb)})
+        session.run([f"{SCORES_NAME}{stride}", f"{BOXES_NAME}{stride}"], {INPUT_NAME: planes_of(image_rgb)})
         for stride in STRIDES
     ]
-    found = [_read(scores[0, 0], boxes[0], s) for (scores, boxes), s in zip(outputs, STRIDES, strict=True)]
+    found = [read_places(scores[0, 0], boxes[0], s) for (scores, boxes), s in zip(outputs, STRIDES, strict=True)]
     return np.concatenate(found)
 
 
