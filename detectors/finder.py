@@ -67,7 +67,9 @@ FINDER_KEY = _key()
 
 
 class FaceFinder:
-    """Finds faces with MediaPipe's two detectors. Load it once for many pictures; not for several threads at a time.
+    """Finds faces: YuNet proposes, MediaPipe's two detectors confirm.
+
+    Load it once for many pictures; not for several threads at a time.
 
     Args:
         folder: of the model files; default as in ``models.models_folder``.
@@ -100,8 +102,8 @@ class FaceFinder:
     def find(self, image_rgb: RGB) -> list[Face]:
         """Find the faces of one picture, surest first; the same picture always gives the same faces.
 
-        Faces are found from about 20 pixels of width on, or from 1/80 of the long side in pictures of more than
-        1.6 megapixels. When there is none upright, the picture is tried on its sides and its head. Faces that are
+        Faces are found from about 20 pixels of width on, or from 1/90 of the long side in pictures of more than
+        2 megapixels. When there is none upright, the picture is tried on its sides and its head. Faces that are
         blurred beyond recognition are not counted as faces.
 
         Args:

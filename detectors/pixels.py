@@ -16,7 +16,7 @@ BACKGROUND_RGB = (128, 128, 128)
 _DEPTHS = (8, 10, 12, 14, 16)
 # Pillow cuts pictures into pieces of 16 MiB unless told otherwise; in one piece they can be copied at once. Never more
 # is taken than a picture needs.
-Image.core.set_block_size(1 << 30)
+Image.core.set_block_size(1 << 30)  # type: ignore[attr-defined]
 
 
 def to_rgb(image: Image.Image) -> RGB:
