@@ -28,13 +28,13 @@ NEAR_CANDIDATE = 0.4
 PADDED = 1.6
 # Pictures narrower than this hold no face of 16 pixels, the smallest that the second looks confirm.
 SMALLEST_PICTURE_PX = 16
+# Pictures of fewer pixels are decoded in full at once: to decode them twice where there is a face would cost more than
+# a smaller first decoding saves elsewhere.
 SHRUNK_FROM_PIXELS = 4_000_000
 
 
 def shrink_for(width: int, height: int) -> int:
     """Say how many times smaller a picture may be decoded at first: the first pass sees no more of it.
-
-    A small picture is decoded in full: decoding it twice where there is a face would cost more than it saves elsewhere.
 
     Args:
         width: of the picture, in pixels.
@@ -57,7 +57,7 @@ def _key() -> str:
         for name, value in sorted(vars(module).items())
         if name.isupper() and isinstance(value, int | float | tuple)
     ]
-    own = (VERSION, NEAR_CANDIDATE, PADDED, SMALLEST_PICTURE_PX)
+    own = (VERSION, NEAR_CANDIDATE, PADDED, SMALLEST_PICTURE_PX, SHRUNK_FROM_PIXELS)
     files = [model_hashes()[name] for name in (FINDER_PROPOSALS, FINDER_NEAR, FINDER_FAR)]
     return hashlib.blake2b(repr((own, files, settings)).encode(), digest_size=6).hexdigest()
 

@@ -19,6 +19,7 @@ from detectors.errors import ModelMissing
 from detectors.finder import FINDER_KEY, FaceFinder
 from detectors.models import models_folder
 from detectors.pictures import pictures_folder
+from detectors.proposals import Proposer
 from detectors.pyramid import Pyramid
 from detectors.quality import quality_of
 from detectors.records import RGB, Face
@@ -301,6 +302,37 @@ class TestQuality:
         points = np.array([where, where, where, where, where, where], np.float64)
         points[1, 0] += 0 if where == (0, 0) else 30
         assert quality_of(astronaut, points) == 0
+
+
+@pytest.fixture(scope="session")
+def proposer() -> Proposer:
+    return Proposer()
+
+
+class TestProposals:
+    @pytest.mark.parametrize("face_px", [20, 24, 40, 110, 300, 900])
+    def test_a_face_of_any_size_is_proposed_wherever_it_is(
+        self, proposer: Proposer, astronaut: RGB, face_px: int
+    ) -> None:
+        ground, places = texture(21), np.random.default_rng(face_px).uniform(0.1, 0.9, (12, 2))
+        for across, down in places:
+            frame = ground.copy()
+            middle = np.clip((across * WIDTH, down * HEIGHT), face_px / 2, (WIDTH - face_px / 2, HEIGHT - face_px / 2))
+            box = paste(frame, astronaut, face_px, (float(middle[0]), float(middle[1])))
+            proposed = proposer.propose(Pyramid(frame))
+            assert max(share(np.r_[each.box[:2], each.box[2:] - each.box[:2]], box) for each in proposed) > 0.5
+
+    def test_where_there_is_nothing_next_to_nothing_is_proposed(self, proposer: Proposer) -> None:
+        assert [len(proposer.propose(Pyramid(texture(seed)))) for seed in range(30, 34)] <= [5] * 4
+        assert proposer.propose(Pyramid(np.full((480, 640, 3), 90, np.uint8))) == []
+
+    def test_a_picture_is_never_blown_up_and_a_large_one_costs_no_more(self) -> None:
+        assert (proposals.scale_for(250, 250), proposals.rough_scale_for(200, 200)) == (1, 1)
+        for size in ((1920, 1080), (4000, 3000), (20_000, 700)):
+            seen = Pyramid(np.zeros((size[1] // 4, size[0] // 4, 3), np.uint8), 4).scaled(proposals.scale_for(*size))
+            assert seen.shape[0] * seen.shape[1] == pytest.approx(proposals.MOST_PIXELS, rel=0.01)
+            planes = proposals.planes_of(seen)
+            assert planes.shape[2] % 32 == planes.shape[3] % 32 == 0
 
 
 class TestWindows:
