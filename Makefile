@@ -22,7 +22,7 @@ develop:
 	@$(BIN)/facewarden models install --samples
 
 test: develop ## run the tests (those marked backend need PostgreSQL, MariaDB and Redis on this machine)
-	@$(BIN)/pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: develop ## format check, lint, types
 	@$(BIN)/ruff format --check .
