@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -92,8 +93,9 @@ class Net:
 
 
 def _load(path: Path) -> Any:
-    from mediapipe.tasks.python.core.base_options import BaseOptions
-    from mediapipe.tasks.python.vision.face_detector import FaceDetector, FaceDetectorOptions
+    with _spared():
+        from mediapipe.tasks.python.core.base_options import BaseOptions
+        from mediapipe.tasks.python.vision.face_detector import FaceDetector, FaceDetectorOptions
 
     options = FaceDetectorOptions(
         base_options=BaseOptions(model_asset_path=str(path)),
@@ -101,6 +103,23 @@ def _load(path: Path) -> Any:
         min_suppression_threshold=OVERLAP_OF_ONE_FACE,
     )
     return FaceDetector.create_from_options(options)
+
+
+# Libraries that MediaPipe's package loads for its microphone and its drawings: more than half of the time it takes, in
+# every process that looks.
+_UNUSED = ("sounddevice", "matplotlib", "matplotlib.pyplot")
+
+
+@contextmanager
+def _spared() -> Iterator[None]:
+    """Have MediaPipe loaded without them; what else wants them gets them afterwards."""
+    stand_ins = [name for name in _UNUSED if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in stand_ins})
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
 
 
 def _close(detector: Any) -> None:
