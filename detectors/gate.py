@@ -104,6 +104,8 @@ class Gate:
             return self._by_far_alone(pyramid, candidate, extra, sharp=sharp)
         if candidate.sure and _total(looks) + _odds(candidate.score) >= ONE_LOOK + extra:
             return looks
+        # The other looks were measured around a face as these models draw it; a proposal is drawn by another.
+        box = looks[0].box if looks[0] else box
         small = box[2] - box[0] < SMALL_PX
         for net, widths, enough in (
             (self._far, FAR_WIDTHS, TWO_LOOKS),

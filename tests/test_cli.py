@@ -300,7 +300,7 @@ def test_a_folder_of_broken_files_ends_as_allowed_and_every_file_has_a_status(
 
 def test_models_are_listed_with_origin_licence_and_hash_and_verified() -> None:
     listed = json.loads(call("models", "list", "--format", "json").stdout)["models"]
-    assert len(listed) == 3
+    assert len(listed) == 4
     assert all(len(m["sha256"]) == 64 and m["licence"] and m["origin"] for m in listed)
     assert call("models", "verify").returncode == 0
 

@@ -331,7 +331,7 @@ from plugins import nightly
 from plugins.evidence import Evidence
 from plugins.request import RunRequest
 settings = Path(sys.argv[1])
-settings.write_text(settings.read_text().replace("workers: 1}", "workers: 1, save_seconds: 0.001}"))
+settings.write_text(settings.read_text().replace("workers: 1}", "workers: 1, save_seconds: 1e-9}"))
 left = [int(sys.argv[2])]
 real = Evidence.publish
 def publish(self, relative, data):
