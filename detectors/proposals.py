@@ -19,6 +19,8 @@ from detectors.yunet_weights import BOXES_NAME, INPUT_NAME, SCORES_NAME, STRIDES
 MOST_PIXELS = 518_400
 # Of the smaller copy, for larger faces: the network was trained on faces of up to 300 pixels.
 ROUGH_PIXELS = 57_600
+# A second pass that is larger than this share of the first would see the same again.
+WORTH_A_PASS = 0.7
 # Least score of a proposal.
 LEAST_SCORE = 0.1
 # From here on it is sure enough for a face that the near model does not know.
@@ -53,7 +55,8 @@ class Proposer:
     def propose(self, picture: Pyramid) -> list[Candidate]:
         """List places that may be faces, in pixels of the picture; one face may be proposed twice."""
         scale = scale_for(picture.width, picture.height)
-        rough = self.propose_roughly(picture) if rough_scale_for(picture.width, picture.height) < scale else []
+        rough_is_new = rough_scale_for(picture.width, picture.height) < scale * WORTH_A_PASS
+        rough = self.propose_roughly(picture) if rough_is_new else []
         return self._seen(picture.scaled(scale), scale) + rough
 
     def propose_roughly(self, picture: Pyramid) -> list[Candidate]:
