@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -57,6 +58,7 @@ __all__ = [
 ]
 
 
+@lru_cache
 def _timezone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"no time zone {name!r}{nearest(name, available_timezones())}")
