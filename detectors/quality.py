@@ -17,7 +17,7 @@ ENOUGH = 0.75
 # Nose tip's way off the middle between the eyes, along the eye line, in eye distances: 0 from the front, 0.1 in the
 # median of 200 LFW faces; at 0.5 it stands before one eye.
 PROFILE_OFFSET = 0.5
-# Share of a face's contrast that lies in its finest detail (see ``_sharpness``) from which it counts as sharp: the
+# Share of a face's contrast that lies in its finest detail (see ``sharpness_of``) from which it counts as sharp: the
 # median of 200 LFW faces, own measurement, 2026-11.
 FULL_SHARPNESS = 0.10
 # Below that a face is blurred beyond recognition, as anonymisers do: two such faces had 0.020 and 0.024, the least of
@@ -30,22 +30,16 @@ def eye_distance(keypoints_xy: NDArray[np.floating]) -> float:
     return float(np.hypot(*(keypoints_xy[1] - keypoints_xy[0])))
 
 
-def is_blurred_away(image_rgb: RGB, keypoints_xy: NDArray[np.float64]) -> bool:
-    """Tell a face that is blurred beyond recognition; arguments as of ``quality_of``."""
-    distance = eye_distance(keypoints_xy)
-    return distance >= 1 and _sharpness(image_rgb, keypoints_xy, distance) < LEAST_SHARPNESS
-
-
-def quality_of(image_rgb: RGB, keypoints_xy: NDArray[np.float64], shrink: int = 1) -> float:
+def quality_of(keypoints_xy: NDArray[np.float64], sharpness: float, shrink: int = 1) -> float:
     """Grade one face.
 
     ``quality`` = cube root of (size x sharpness x frontality), each in [0, 1]:
     size = eye distance / 56 px; sharpness = fine detail / 0.10; frontality = exp(-(nose offset / 0.5)^2).
 
     Args:
-        image_rgb: (H, W, 3) uint8, the picture.
-        keypoints_xy: (6, 2) pixels of it; right eye, left eye, nose tip, mouth, ears.
-        shrink: how many times smaller than stored it is: the size is that of the stored picture.
+        keypoints_xy: (6, 2) pixels of the picture; right eye, left eye, nose tip, mouth, ears.
+        sharpness: its ``sharpness_of``.
+        shrink: how many times smaller than stored the picture is: the size is that of the stored picture.
 
     Returns:
         0 (of no use) to 1.
@@ -58,17 +52,26 @@ def quality_of(image_rgb: RGB, keypoints_xy: NDArray[np.float64], shrink: int = 
     size = min(distance * shrink / FULL_EYE_DISTANCE_PX, 1.0)
     offset = abs(float((nose - (right + left) / 2) @ eye_line)) / distance**2
     frontality = math.exp(-((offset / PROFILE_OFFSET) ** 2))
-    sharpness = min(_sharpness(image_rgb, keypoints_xy, distance) / FULL_SHARPNESS, 1.0)
-    return float(np.cbrt(size * sharpness * frontality))
+    return float(np.cbrt(size * min(sharpness / FULL_SHARPNESS, 1.0) * frontality))
 
 
-def _sharpness(image_rgb: RGB, keypoints_xy: NDArray[np.float64], distance: float) -> float:
-    """Compare the detail that a light blur takes away with all the contrast there is, in [0, 1].
+def sharpness_of(image_rgb: RGB, keypoints_xy: NDArray[np.float64]) -> float:
+    """Compare the detail that a light blur takes away from a face with all the contrast there is.
 
     Taken around eyes and mouth at the encoder's scale or, for smaller faces, at their own.
+
+    Args:
+        image_rgb: (H, W, 3) uint8, the picture.
+        keypoints_xy: (6, 2) pixels of it, as of ``quality_of``.
+
+    Returns:
+        In [0, 1]; 1 for a face too small to be blurred. Below ``LEAST_SHARPNESS`` nobody could be recognised.
     """
     import cv2
 
+    distance = eye_distance(keypoints_xy)
+    if distance < 1:
+        return 1.0
     centre = keypoints_xy[:4].mean(axis=0)
     top_left = np.floor(np.maximum(centre - distance, 0)).astype(int)
     bottom_right = np.ceil(np.maximum(centre + distance, 0)).astype(int)

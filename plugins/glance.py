@@ -88,10 +88,10 @@ class Glancer:
         found = fetched.item
         if found.leader and (same := self._same(found.leader, fetched)):
             return Glance(found, "scanned", SAME_AS_BEFORE, Look("image/jpeg", same.taken_at, ()))
-        shown = None if found.leader else _glimpse(fetched)
+        data = _held(fetched)
         glance = self._looked_at(found, fetched)
         if not found.leader:
-            self._leader = found, shown if glance.is_empty else None
+            self._leader = found, glimpse(data) if glance.is_empty else None
         return glance
 
     def _same(self, leader: StoredObject, fetched: Fetched[StoredObject]) -> Glimpse | None:
@@ -99,13 +99,13 @@ class Glancer:
         if self._leader is None or self._leader[0].uri != leader.uri:
             self._leader = leader, self._known_empty(leader) if fetched.item.leader_is_empty else None
         empty = self._leader[1] if self._leader else None
-        shown = _glimpse(fetched) if empty else None
-        return shown if empty and shown and is_same(empty, shown) else None
+        shown = glimpse(_held(fetched)) if empty else None
+        return shown if shown and is_same(empty, shown) else None
 
     def _known_empty(self, leader: StoredObject) -> Glimpse | None:
         """See again a leader that another process, or an earlier try, has looked at."""
         try:
-            return _glimpse(self.fetch(leader))
+            return glimpse(_held(self.fetch(leader)))
         except Exception:  # the boundary of one object: without its leader a picture is looked at
             return None
 
@@ -188,9 +188,9 @@ def _opened(item: Item, store: PictureStore, found: StoredObject) -> Fetched[Ite
     return Fetched(item, file, file.getbuffer().nbytes if isinstance(file, BytesIO) else 0)
 
 
-def _glimpse(fetched: Fetched[Any]) -> Glimpse | None:
-    """See roughly what a picture shows; its file is as before afterwards."""
-    return glimpse(fetched.file.getvalue()) if isinstance(fetched.file, BytesIO) else None
+def _held(fetched: Fetched[Any]) -> bytes:
+    """Give the content of a file that is in memory, of others nothing, without a copy; the file is as before."""
+    return fetched.file.getvalue() if isinstance(fetched.file, BytesIO) else b""
 
 
 def _looked(looker: Looker, fetched: Fetched[Any]) -> Look:

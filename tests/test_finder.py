@@ -21,7 +21,7 @@ from detectors.models import models_folder
 from detectors.pictures import pictures_folder
 from detectors.proposals import Proposer
 from detectors.pyramid import Pyramid
-from detectors.quality import quality_of
+from detectors.quality import quality_of, sharpness_of
 from detectors.records import RGB, Face
 
 WIDTH, HEIGHT = 1920, 1080
@@ -272,20 +272,24 @@ def test_loading_finding_and_closing_write_nothing_to_standard_error() -> None:
     assert (ran.stdout, ran.stderr) == ("", "")
 
 
+def _graded(image_rgb: RGB, points: NDArray[np.float64]) -> float:
+    return quality_of(points, sharpness_of(image_rgb, points))
+
+
 class TestQuality:
     def test_it_falls_with_size(self, astronaut: RGB) -> None:
         points = np.array([*KEYPOINTS.values(), (0, 0), (0, 0)], np.float64)
         grades = []
         for scale in (1.0, 0.5, 0.25, 0.12):
             small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            grades.append(quality_of(np.asarray(small, np.uint8), points * scale))
+            grades.append(_graded(np.asarray(small, np.uint8), points * scale))
         assert grades == sorted(grades, reverse=True)
         assert grades[0] > 1.3 * grades[-1]
 
     def test_it_falls_with_blur(self, astronaut: RGB) -> None:
         points = np.array([*KEYPOINTS.values(), (0, 0), (0, 0)], np.float64)
         blurred = [np.asarray(cv2.GaussianBlur(astronaut, (0, 0), sigma), np.uint8) for sigma in (0.5, 2, 5)]
-        grades = [quality_of(image, points) for image in (astronaut, *blurred)]
+        grades = [_graded(image, points) for image in (astronaut, *blurred)]
         assert grades == sorted(grades, reverse=True)
         assert grades[-1] < 0.7 * grades[0]
 
@@ -294,14 +298,14 @@ class TestQuality:
         for turn in (0, 8, 16, 30):
             points = np.array([*KEYPOINTS.values(), (0, 0), (0, 0)], np.float64)
             points[2, 0] += turn
-            grades.append(quality_of(astronaut, points))
+            grades.append(_graded(astronaut, points))
         assert grades == sorted(grades, reverse=True)
 
     @pytest.mark.parametrize("where", [(0, 0), (-500, 20), (5000, 5000)], ids=["together", "outside", "far outside"])
     def test_impossible_keypoints_grade_as_nothing(self, astronaut: RGB, where: tuple[int, int]) -> None:
         points = np.array([where, where, where, where, where, where], np.float64)
         points[1, 0] += 0 if where == (0, 0) else 30
-        assert quality_of(astronaut, points) == 0
+        assert _graded(astronaut, points) == 0
 
 
 @pytest.fixture(scope="session")

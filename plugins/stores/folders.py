@@ -133,9 +133,11 @@ def read_file(path: str, start: int, limit: int, home: str | None = None) -> byt
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
             raise IsADirectoryError(errno.EISDIR, "not a regular file")
         if home is not None and not is_inside(path, home):
             raise IsADirectoryError(errno.EISDIR, "a link that leads out")
         file.seek(start)
-        return file.read(limit)
+        # Room is made for what is asked for: for what is there, and one byte to see that it has grown.
+        return file.read(min(limit, max(0, state.st_size - start) + 1))

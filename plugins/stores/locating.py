@@ -29,8 +29,10 @@ def is_as_listed(fs: Any, path: str, version: str, data: bytes) -> bool:
         OSError: the file system cannot be asked.
     """
     listed = (version, version.rpartition("-")[0])
+    return not version or (fs is not None and _is_named_by(data, listed)) or find_one(fs, path).version in listed
+
+
+def _is_named_by(data: bytes, listed: tuple[str, ...]) -> bool:
+    """Say whether its version is its digest, as with S3 mostly, with Google in base 64: then nobody has to be asked."""
     digest = hashlib.md5(data, usedforsecurity=False)
-    # S3 names most objects by this digest, Google by it in base 64: then nobody has to be asked.
-    if not version or digest.hexdigest() in listed or base64.b64encode(digest.digest()).decode() in listed:
-        return True
-    return find_one(fs, path).version in listed
+    return digest.hexdigest() in listed or base64.b64encode(digest.digest()).decode() in listed
