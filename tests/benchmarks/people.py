@@ -17,6 +17,7 @@ from measuring import Figures
 from numpy.typing import NDArray
 
 from detectors.identities import count_people
+from detectors.look import detector_key
 from detectors.profile import shipped
 from detectors.records import PeopleCount, Sightings
 
@@ -29,29 +30,50 @@ def measure() -> Figures:
     if not folder:
         print("  people: skipped; set FACEWARDEN_EVAL to the folder of the evaluation pictures")
         return {}
-    lfw = faces_of(Path(folder) / "lfw_a" / "lfw")
+    portraits = Path(folder) / "lfw_a" / "lfw"
+    lfw = faces_of(portraits)
+    finding = {
+        "lfw_portraits": float(len(list(portraits.rglob("*.jpg")))),
+        "lfw_with_a_face": float(len(lfw)),
+        "lfw_further_faces": float(len(all_faces_of(portraits)) - len(lfw)),
+    }
     lfw["person"] = lfw["uri"].str.split("/").str[-2]
     held_out = lfw["person"].map(lambda name: int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2 == 1)
     figures = _scores("lfw", lfw[held_out].reset_index(drop=True))
     orl = faces_of(Path(folder) / "orl")
     orl["person"] = orl["uri"].str.split("/").str[-2]
     count = count_of(orl)
-    return {**figures, "orl_inside": float(count.low <= 40 <= count.high), "orl_width": (count.high - count.low) / 40}
+    return {
+        **finding,
+        **figures,
+        "orl_inside": float(count.low <= 40 <= count.high),
+        "orl_width": (count.high - count.low) / 40,
+    }
 
 
 def faces_of(folder: Path) -> pd.DataFrame:
-    """Give the largest face of every picture, found once."""
+    """Give the largest face of every picture."""
+    faces = all_faces_of(folder)
+    boxes = np.array(faces["box_xywh_px"].tolist())
+    largest = faces.assign(area=boxes[:, 2] * boxes[:, 3]).sort_values("area").drop_duplicates("uri", keep="last")
+    return largest.sort_values("uri", ignore_index=True)
+
+
+def all_faces_of(folder: Path) -> pd.DataFrame:
+    """Give the faces of every picture, found once by this finder and encoder."""
     from plugins.adhoc import find_faces
 
-    kept = CACHE / f"{folder.name}.parquet"
+    kept = kept_faces(folder)
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         rows = find_faces([str(folder)], os.cpu_count() or 1).rows
         pd.DataFrame(rows).to_parquet(kept)
-    faces = pd.read_parquet(kept)
-    boxes = np.array(faces["box_xywh_px"].tolist())
-    largest = faces.assign(area=boxes[:, 2] * boxes[:, 3]).sort_values("area").drop_duplicates("uri", keep="last")
-    return largest.sort_values("uri", ignore_index=True)
+    return pd.read_parquet(kept)
+
+
+def kept_faces(folder: Path) -> Path:
+    """Say where the faces of a folder's pictures are kept: another finder or encoder finds others."""
+    return CACHE / f"{folder.name}-{detector_key()}.parquet"
 
 
 def count_of(faces: pd.DataFrame) -> PeopleCount:

@@ -16,21 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from measuring import Figures
+from people import all_faces_of, kept_faces
 
 from detectors.identities import count_people
 from detectors.profile import shipped
 from detectors.records import PeopleCount, Sightings
 from detectors.sequential import Part
 from expectations.policy import Threshold, load_policy
-from plugins.adhoc import find_faces
 from plugins.pool import Tick, run_jobs, worker_count
 from plugins.until_verdict import Decision, Reading, decide
 
 ORDERS = 200
 LOW, HIGH = 1_000, 20_000
-FACES = Path("build/eval/lfw.parquet")
 
 
 def measure() -> Figures:
@@ -39,16 +37,13 @@ def measure() -> Figures:
         print("until-verdict skipped: set FACEWARDEN_EVAL to the folder with lfw_a/lfw and its labels", file=sys.stderr)
         return {}
     images = pd.read_csv(folder / "labels" / "identities.csv", dtype=str)
-    if not FACES.exists():
-        FACES.parent.mkdir(exist_ok=True)
-        found = find_faces([str(folder / "lfw")], worker_count(0))
-        pq.write_table(found.table(unsafe_include_vectors=True), FACES, compression="zstd")
-    if not LOW < images["identity"].nunique() <= pq.read_metadata(FACES).num_rows <= HIGH:
-        sys.exit(f"{FACES} does not hold the faces of the pictures in {folder}: delete it")
-    return figures(images["image"].tolist(), ORDERS)
+    found = all_faces_of(folder / "lfw")
+    if not LOW < images["identity"].nunique() <= len(found) <= HIGH:
+        sys.exit(f"{kept_faces(folder / 'lfw')} does not hold the faces of the pictures in {folder}: delete it")
+    return figures(images["image"].tolist(), ORDERS, kept_faces(folder / "lfw"))
 
 
-def figures(images: list[str], orders: int, faces: Path = FACES) -> Figures:
+def figures(images: list[str], orders: int, faces: Path) -> Figures:
     """Simulate so many orders of the pictures."""
     jobs = [(faces, tuple(images), seed) for seed in range(orders)]
     stops = list(run_jobs(stops_of, jobs, worker_count(0)))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from people import CACHE, faces_of
 
 from detectors.identities import count_people
+from detectors.look import detector_key
 from detectors.profile import shipped
 
 PEOPLE, PICTURES = 300, 5  # with one picture and with several, so many each
@@ -109,7 +110,7 @@ def _hardest(vectors: NDArray[np.float32], people: NDArray[np.object_]) -> NDArr
 
 def _spoilt(lfw: pd.DataFrame) -> pd.DataFrame:
     """Give the vectors of crops made worse, (uri, person, kind, vector), made once."""
-    kept = CACHE / "spoilt.parquet"
+    kept = CACHE / f"spoilt-{detector_key()}.parquet"
     if not kept.exists():
         pictures = lfw["person"].value_counts()
         rng = np.random.default_rng(5)
