@@ -18,15 +18,27 @@ from plugins.noting import Noted
 from plugins.run import Run
 from plugins.selection import Selection
 from plugins.settings import DatabaseSettings, StoreSettings
+from plugins.stores.addresses import unspelt
 from plugins.stores.records import StoredObject, StoreProblem
 from plugins.taking_over import Twin, take_over
 
 log = logging.getLogger(__name__)
 
+# What a folder is skipped for that may not be listed, or a link to one that is not there now.
+_CLOSED = {"unreadable", "vanished"}
+
 
 @dataclass(slots=True)
 class Coverage:
-    """How the objects of one store ended, and what is still to be read; ``left`` are those beyond the budget."""
+    """How the objects of one store ended, and what is still to be read.
+
+    Attributes:
+        counts: of objects, by how they ended.
+        todo: objects to be looked at.
+        bytes_todo: of them.
+        left: objects beyond the budget.
+        problem: why it could not be listed to its end.
+    """
 
     store: str
     counts: Counter[str] = field(default_factory=Counter)
@@ -38,16 +50,25 @@ class Coverage:
 
 @dataclass(slots=True)
 class Budget:
-    """So many bytes may still be planned for; None for any number."""
+    """So many bytes may be planned for in all; None for any number."""
 
-    left: int | None
+    whole: int | None
+    taken: int = 0
+    _is_spent: bool = False
 
     def takes(self, size_bytes: int) -> bool:
-        """Say whether an object still fits in, and take it off; after the first that does not, none does."""
-        if self.left is None:
+        """Say whether an object still fits in, and take it off; after the first that does not, none does.
+
+        What alone is more than the whole is passed over: else no run would ever come to what lies behind it.
+        """
+        if self.whole is None:
             return True
-        self.left = self.left - max(0, size_bytes) if self.left >= max(0, size_bytes) else -1
-        return self.left >= 0
+        size = max(0, size_bytes)
+        self._is_spent |= size <= self.whole < self.taken + size
+        if self._is_spent or size > self.whole:
+            return False
+        self.taken += size
+        return True
 
 
 class Comparison:
@@ -60,6 +81,8 @@ class Comparison:
         self.noted = Noted(run, holding.name, dry)
         self.moved = Fragment()
         self._dry = dry
+        # What could not be looked into: of what is known below it nobody can say that it is gone.
+        self._closed: list[str] = []
 
     def todo(self) -> Iterator[StoredObject]:
         """Give the objects that must be looked at; count and note the others."""
@@ -99,17 +122,23 @@ class Comparison:
 
     def _note_gone(self, known: KnownObjects, listed_at: datetime | None) -> None:
         gone = 0
-        for uris in known.gone(listed_at):
+        for missing in known.gone(listed_at):
+            uris = [uri for uri in missing if not self._is_closed(uri)]
             gone += len(uris)
             for uri in uris:
                 self.noted.add(StoredObject(self._holding.name, uri, "", 0), status="gone")
         self.coverage.counts["gone"] += gone
-        # Younger than the inventory: nobody knows whether they are there still.
+        # Younger than the inventory, or in a folder that is closed: nobody knows whether they are there still.
         self.coverage.counts["skipped"] += known.missing() - gone
+
+    def _is_closed(self, uri: str) -> bool:
+        return bool(self._closed) and unspelt(uri).startswith(tuple(unspelt(closed) + "/" for closed in self._closed))
 
     def _is_new(self, found: StoredObject, before: Known | None) -> bool:
         """Say whether an object is not known as it is; count and note it otherwise."""
         if found.skip:
+            if found.skip in _CLOSED:
+                self._closed.append(found.uri)
             self.coverage.counts["skipped"] += 1
             self.noted.add(found, status="skipped", reason=found.skip)
             return False

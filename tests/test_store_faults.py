@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ import yaml
 
 from plugins import tasks
 from plugins.evidence import Evidence, Fragment, NotWritten, Pending
+from plugins.stores.listing import walk_any
 from tests.misbehaving import STALL_SECONDS, Plan, misbehaving
 from tests.organisation import Organisation
 from tests.test_night import CLOCK, facts, scan
@@ -167,3 +169,46 @@ def test_a_night_by_a_clock_that_was_put_back_says_what_is_there_now(organisatio
     nightly.scan(back, lambda: CLOCK - timedelta(days=2), lambda n: lambda k: None)
     assert json.loads(tasks.report_text(back, "json"))["coverage"]["gone"] == 1
     assert not facts(organisation)["objects"]["uri"].str.endswith("/a.jpg").any()
+
+
+def test_nothing_is_gone_from_a_folder_that_cannot_be_looked_into_tonight(
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = (organisation.folder / "stores/hall/a.jpg").read_bytes()
+    organisation.put("hall/disk/day/1.jpg", picture)
+    organisation.put("hall/disk-2/2.jpg", picture)
+    before = scan(organisation.request("night-1"))
+    listed = os.scandir
+
+    def fails(folder: str) -> Any:
+        if str(folder).endswith("/disk"):
+            raise OSError(errno.EIO, "Input/output error")
+        return listed(folder)
+
+    (organisation.folder / "stores/hall/disk-2/2.jpg").unlink()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", fails)
+        night = scan(organisation.request("night-2"))
+    assert (night["coverage"]["gone"], night["coverage"]["skipped"]) == (1, 2), "the picture below, and the folder"
+    kept = facts(organisation)["objects"]["uri"]
+    assert kept.str.endswith("/disk/day/1.jpg").sum() == 1
+    assert not kept.str.endswith("/disk-2/2.jpg").any()
+    after = scan(organisation.request("night-3"))
+    assert (after["coverage"]["gone"], after["coverage"]["scanned"]) == (1, 0), "only the line of the folder goes"
+    assert after["people"] == before["people"]
+
+
+def test_a_folder_that_may_not_be_listed_hides_none_that_come_after_it(tmp_path: Path) -> None:
+    from fsspec.implementations.local import LocalFileSystem
+
+    class Closed(LocalFileSystem):  # type: ignore[misc]
+        def ls(self, path: str, *arguments: Any, **more: Any) -> Any:
+            if path.endswith("/lost+found"):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return super().ls(path, *arguments, **more)
+
+    for name in ("a/1.jpg", "lost+found/2.jpg", "z/3.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    found = {Path(each.path).name: each.skip for each in walk_any(Closed(), str(tmp_path))}
+    assert found == {"1.jpg": None, "lost+found": "unreadable", "3.jpg": None}

@@ -96,8 +96,10 @@ def is_folder_marker(key: str, size: int) -> bool:
 def walk_any(fs: Any, root: str, ask: Ask = lambda: None) -> Iterator[Found]:
     """Walk any fsspec file system folder by folder, in the order of the paths.
 
+    A folder that may not be listed is given with ``skip``, and one that went away meanwhile not at all.
+
     Raises:
-        OSError: a folder cannot be listed.
+        OSError: the root, or for another reason a folder, cannot be listed.
     """
     ask()
     if fs.isfile(root):
@@ -109,7 +111,12 @@ def walk_any(fs: Any, root: str, ask: Ask = lambda: None) -> Iterator[Found]:
         if info is None:
             stack.pop()
         elif info["type"] == "directory":
-            stack.append(_listed(fs, info["name"], ask))
+            try:
+                stack.append(_listed(fs, info["name"], ask))
+            except PermissionError:
+                yield Found(info["name"], skip="unreadable")
+            except FileNotFoundError:
+                continue
         else:
             yield of_listed(info)
 
