@@ -13,6 +13,7 @@ from plugins.request import RunRequest
 from plugins.run import Run
 from plugins.scan import supervised
 from plugins.scan_plan import ScanPlan, plan_scan
+from plugins.workload import expected_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,24 @@ def scan(request: RunRequest, clock: Callable[[], datetime], begin: Callable[[in
 
 
 def outlook(request: RunRequest) -> Outlook:
-    """Say what a scan would do; looks at a few of the objects to tell the time, keeps nothing."""
+    """Say what a scan would do; looks at a few of the objects to tell the time, keeps nothing.
+
+    What is expected of a store by kinds and sizes is taken as many times as its sample took what was expected of it: a
+    few films among many pictures count for what they are.
+    """
     run = Run(request)
     plan = plan_scan(run, dry=True)
-    samples = [found for chosen in plan.samples.values() for found in chosen]
+    samples = {store: chosen for store, chosen in plan.samples.items() if chosen}
     if not samples:
         return Outlook(plan, None if plan.objects_todo else 0.0, 0)
+    seconds = 0.0
     with supervised(run) as looking:
         looking.ready()
-        start = time.perf_counter()
-        for _ in looking.through(samples):
-            pass
-        each = (time.perf_counter() - start) / len(samples)
+        for store, chosen in samples.items():
+            start = time.perf_counter()
+            for _ in looking.through(chosen):
+                pass
+            factor = (time.perf_counter() - start) / sum(map(expected_seconds, chosen))
+            seconds += factor * plan.store_seconds[store]
     workers = worker_count(run.settings.scan.workers)
-    return Outlook(plan, each * plan.objects_todo / workers / 60, len(samples))
+    return Outlook(plan, seconds / workers / 60, sum(map(len, samples.values())))

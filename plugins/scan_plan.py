@@ -48,12 +48,14 @@ class ScanPlan:
         seconds: the work expected in each chunk.
         coverage: of each store, so far.
         samples: a few objects of each store.
+        store_seconds: the work expected in each store.
     """
 
     chunks: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, Coverage] = field(default_factory=dict)
     samples: dict[str, list[StoredObject]] = field(default_factory=dict)
+    store_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def objects_todo(self) -> int:
@@ -85,6 +87,7 @@ def plan_scan(run: Run, *, dry: bool = False) -> ScanPlan:
         for chunk, seconds in cut(comparison.todo(), scan.chunk_objects, scan.task_seconds):
             name = _chunk_name(chunk, key)
             plan.chunks[name], plan.seconds[name] = len(chunk), seconds
+            plan.store_seconds[holding.name] = plan.store_seconds.get(holding.name, 0.0) + seconds
             for found in chunk:
                 samples.add(found)
             if not dry:
