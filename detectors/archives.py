@@ -30,10 +30,17 @@ _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EO
 
 @dataclass(slots=True)
 class Unpacked:
-    """What could not be taken out: how many members, and the first reason."""
+    """What came of it.
+
+    Attributes:
+        left_out: how many members could not be taken out.
+        refusal: the first reason.
+        longest_gap_ms: longest time that nobody looked at in a video among the members.
+    """
 
     left_out: int = 0
     refusal: Refusal | None = None
+    longest_gap_ms: int = 0
 
     def leave_out(self, reason: Refusal) -> None:
         """Count one more."""

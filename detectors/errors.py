@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     ENCRYPTED = "encrypted"
     TIMEOUT = "timeout"
     NESTED = "nested"
+    MORE_TRACKS = "more_tracks"
     NEEDS_RAW = "needs_raw"
 
     @property

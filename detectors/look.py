@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 # Goes up when other stills of a video, or other members of an archive, are looked at.
-_VIDEO_KEY = "video-2 archives-2 animations-2"
+_VIDEO_KEY = "video-3 archives-3 animations-2"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -139,7 +139,7 @@ class Looker:
                 stills += 1
         if not stills and unpacked.refusal:
             raise Refused(unpacked.refusal, f"{kind}: no picture of it could be read")
-        return Look(str(kind), None, tuple(seen), Watched(stills, 0, unpacked.refusal))
+        return Look(str(kind), None, tuple(seen), Watched(stills, unpacked.longest_gap_ms, unpacked.refusal))
 
     def _of_member(self, content: bytes, unpacked: Unpacked) -> Iterator[Frame]:
         """Give the stills of one member of an archive; an archive in an archive stays closed, and is said."""
@@ -150,6 +150,7 @@ class Looker:
             if isinstance(kind, Film):
                 video = Video(io.BytesIO(content), kind, self._limits, self._every_seconds)
                 yield from video.stills()
+                unpacked.longest_gap_ms = max(unpacked.longest_gap_ms, video.watched.longest_gap_ms)
                 if refusal := video.watched.refusal:
                     raise Refused(refusal)
             else:

@@ -69,6 +69,7 @@ class Video:
 
     def __init__(self, file: BinaryIO, kind: Film, limits: DecodeLimits, every_seconds: float) -> None:
         import av
+        from av.stream import Disposition
 
         self._av, self._limits, self._every = av, limits, every_seconds
         try:
@@ -79,7 +80,9 @@ class Video:
         if not streams:
             self._container.close()
             raise Refused(Refusal.UNSUPPORTED, f"{kind}: {_NO_PICTURES}")
-        self._stream, self._kind = streams[0], kind
+        # A picture of its cover is a track too.
+        tracks = [s for s in streams if not s.disposition & Disposition.attached_pic] or streams
+        self._stream, self._kind, self._has_more = tracks[0], kind, len(tracks) > 1
         self._check(self._stream.width or 0, self._stream.height or 0)
         self._decoder = SparseDecoder(self._container, self._stream, every_seconds, SCENE_SECONDS)
         self._taken: list[float] = []
@@ -132,6 +135,8 @@ class Video:
         is_longer = length - self._taken[-1] > self._every + _TAIL_SECONDS  # than what there was to read
         if self._refusal is None and (is_longer or self._decoder.is_damaged):
             self._refusal = Refusal.TRUNCATED
+        if self._has_more:
+            self._refusal = self._refusal or Refusal.MORE_TRACKS
         self._edges = [0.0, *self._taken, max(length, self._taken[-1])]
 
     def _steps(self) -> Iterator[Frame | None]:

@@ -163,7 +163,7 @@ def _unsupported(objects: pd.DataFrame) -> dict[str, int]:
 
 
 def _videos(objects: pd.DataFrame) -> Videos | None:
-    watched = objects[(objects["stills"] > 0) & (objects["longest_gap_ms"] > 0)]  # an archive has no gap
+    watched = objects[(objects["stills"] > 0) & (objects["longest_gap_ms"] > 0)]  # an archive of pictures has no gap
     if watched.empty:
         return None
     return Videos(len(watched), int(watched["stills"].sum()), int(watched["longest_gap_ms"].max()))

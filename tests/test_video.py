@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from detectors.decode import DecodeLimits
@@ -153,6 +154,40 @@ def test_when_it_was_taken_is_read_and_a_clock_that_was_never_set_is_not() -> No
     assert opened(film(GRAY, creation_time="2026-03-01T08:00:00Z")).taken_at == datetime(2026, 3, 1, 8, tzinfo=UTC)
     assert opened(film(GRAY, creation_time="1904-01-01T00:00:00Z")).taken_at is None
     assert opened(film(GRAY)).taken_at is None
+
+
+def test_a_second_track_is_not_looked_at_and_said_and_a_cover_is_no_track(
+    astronaut: np.ndarray, empty: np.ndarray
+) -> None:
+    two, covered = tracks(astronaut, empty), tracks(empty, astronaut, cover=True)
+    with Looker() as looker:
+        first, second = looker.look(two), looker.look(covered)
+    assert first.watched is not None
+    assert second.watched is not None
+    assert (first.watched.refusal, len(first.faces)) == (Refusal.MORE_TRACKS, 3)
+    assert (second.watched.refusal, len(second.faces)) == (None, 3)
+
+
+def tracks(first: np.ndarray, second: np.ndarray, *, cover: bool = False) -> bytes:
+    """Make a film of two seconds with two tracks of pictures; with ``cover`` the first is a single one, its cover."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as file:
+        streams = [file.add_stream("mjpeg" if cover else "libx264", rate=RATE), file.add_stream("libx264", rate=RATE)]
+        for stream, image in zip(streams, (first, second), strict=True):
+            stream.height, stream.width = image.shape[:2]
+            stream.pix_fmt = "yuvj420p" if stream.name == "mjpeg" else "yuv420p"
+        if cover:
+            streams[0].disposition = Disposition.attached_pic
+        for number in range(20):
+            for stream, image in zip(streams, (first, second), strict=True):
+                if number and stream.name == "mjpeg":
+                    continue
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, RATE)
+                file.mux(stream.encode(frame))
+        for stream in streams:
+            file.mux(stream.encode(None))
+    return out.getvalue()
 
 
 def test_memory_stays_flat_on_a_long_video() -> None:

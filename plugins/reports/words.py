@@ -65,6 +65,7 @@ REASONS = {
     "timeout": "took longer than the settings allow",
     "not_a_file": "is no file",
     "nested": "holds another archive, which stays closed",
+    "more_tracks": "holds more than one track of pictures, of which the first was examined",
     "needs_raw": "is a camera raw picture, and what reads them is not installed",
     "error": "made the reader fail",
     "unreadable": "the store did not hand it over",
