@@ -21,6 +21,7 @@ from plugins.settings import DatabaseSettings, ScanSettings, StoreSettings, load
 from plugins.stores.objects import ObjectStore
 from plugins.stores.opening import open_pictures
 from plugins.stores.records import PictureStore, StoredObject, StoreProblem
+from plugins.stores.stream import PIECE_BYTES, Pieces
 from plugins.supervise import Limits, Lost
 
 log = logging.getLogger(__name__)
@@ -185,7 +186,7 @@ class PlainGlancer:
 
 def _opened(item: Item, store: PictureStore, found: StoredObject) -> Fetched[Item]:
     file = store.open(found)
-    return Fetched(item, file, file.getbuffer().nbytes if isinstance(file, BytesIO) else 0)
+    return Fetched(item, file, file.getbuffer().nbytes if isinstance(file, BytesIO) else PIECE_BYTES)
 
 
 def _held(fetched: Fetched[Any]) -> bytes:
@@ -197,7 +198,10 @@ def _looked(looker: Looker, fetched: Fetched[Any]) -> Look:
     if fetched.problem or fetched.file is None:
         raise fetched.problem or FileNotFoundError
     with fetched.file as file:
-        return looker.look(file)
+        look = looker.look(file)
+        if isinstance(file, Pieces):
+            file.check()  # it was read over minutes, in which another may have come in its place
+        return look
 
 
 def limits_of(scan: ScanSettings) -> Limits:

@@ -142,7 +142,7 @@ class ScanSettings(_Frozen):
     """How much one task takes on, and where it gives up on one picture."""
 
     chunk_objects: int = Field(default=300, ge=1)
-    task_seconds: float = Field(default=120, gt=0)
+    task_seconds: float = Field(default=300, gt=0)
     save_seconds: float = Field(default=20, gt=0)
     workers: int = Field(default=0, ge=0)
     max_pixels: int = Field(default=200_000_000, ge=1)
@@ -198,6 +198,10 @@ class MoveSettings(_Frozen):
     new: Address | None = Field(default=None, repr=False)
 
 
+SLOWEST_BYTES_PER_SECOND = 1_000_000
+"""At a slower pace the pieces of a film would come too late for ``scan.max_seconds``, and a large object not at all."""
+
+
 class StoreSettings(_Holding):
     """A folder or a bucket of pictures."""
 
@@ -210,7 +214,7 @@ class StoreSettings(_Holding):
     links: Literal["skip", "inside", "follow"] = "inside"
     same_frames: Literal["skip", "look"] = "skip"
     max_requests_per_second: float | None = Field(default=None, gt=0)
-    max_bytes_per_second: float | None = Field(default=None, gt=0)
+    max_bytes_per_second: float | None = Field(default=None, ge=SLOWEST_BYTES_PER_SECOND)
     captured_pattern: Annotated[str, AfterValidator(_capture_pattern)] | None = None
     captured_timezone: Zone | None = None
     subject_pattern: Annotated[str, AfterValidator(_subject_pattern)] | None = None

@@ -155,6 +155,12 @@ def test_a_damaged_file_is_told_even_where_the_manifest_vouches_for_it(
         list(open_store(manifest).list())
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_a_report_of_any_region_is_found(partition, report, rows, open_store):
+    manifest = report.write("CSV", [table_of(rows)], destinationBucket=f"arn:{partition}:s3:::{DESTINATION}")
+    assert len(list(open_store(manifest).list())) == len(BELOW)
+
+
 @pytest.mark.parametrize(
     ("manifest", "says"),
     [

@@ -177,9 +177,12 @@ def test_time_that_passed_anyway_is_not_waited_for_and_not_saved_up(folder):
 
 def test_bytes_put_off_the_requests_after_them(folder):
     clock = Clock()
-    store = paced(folder, clock, max_bytes_per_second=8)
-    for found in list(store.list()):
-        store.read(found)  # four bytes each
+    listed = list(paced(folder, clock).list())
+    for found in listed:
+        Path(found.uri).write_bytes(bytes(500_000))
+    store = paced(folder, clock, max_bytes_per_second=1_000_000)
+    for found in listed:
+        store.read(found)
     assert clock.pauses == [0.5, 0.5]
 
 

@@ -15,7 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from detectors.encoder import SHIPPED
 from detectors.look import Looker
+from plugins.child import Fetched
+from plugins.glance import PIECE_BYTES, PlainGlancer, _looked
 from plugins.settings import StoreSettings
 from plugins.stores import objects, stream
 from plugins.stores.objects import ObjectStore
@@ -94,6 +97,33 @@ def test_an_object_that_shrinks_while_it_is_read_is_put_aside(place: tuple[Objec
     assert caught.value.kind == "changed"
 
 
+def test_a_film_that_is_replaced_while_it_is_read_is_put_aside(
+    place: tuple[ObjectStore, Put], moving: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, put = place
+    listed, fetched, read = put("a.mp4", moving), Reader._range, list[int]()
+
+    def meanwhile(self: Reader, path: str, start: int, end: int) -> bytes:
+        read.append(start)
+        if len(read) == 4:
+            put("a.mp4", moving + b"another")
+        return fetched(self, path, start, end)
+
+    monkeypatch.setattr(Reader, "_range", meanwhile)
+    with Looker() as looker, pytest.raises(StoreProblem) as caught:
+        _looked(looker, Fetched(listed, store.open(listed)))
+    assert caught.value.kind == "changed"
+
+
+def test_a_film_that_waits_for_its_turn_counts_as_held(tmp_path: Path, moving: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(moving)
+    (tmp_path / "b.png").write_bytes(b"a picture")
+    settings = StoreSettings(name="s", url=str(tmp_path), purpose="p")
+    glancer = PlainGlancer(SHIPPED, lambda: None)
+    waiting, picture = (glancer.fetch((settings, found)) for found in ObjectStore(settings, tmp_path).list())
+    assert (waiting.held_bytes, picture.held_bytes) == (PIECE_BYTES, len(b"a picture"))
+
+
 def test_a_store_that_fails_in_the_middle_of_a_film_is_asked_again_and_then_said(
     place: tuple[ObjectStore, Put], moving: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +152,7 @@ def test_a_store_that_fails_in_the_middle_of_a_film_is_asked_again_and_then_said
 @given(st.data())
 def test_pieces_read_as_a_file_in_memory_does(data: st.DataObject) -> None:
     content = os.urandom(data.draw(st.integers(0, 400_000)))
-    ours = Pieces(lambda start, end: content[start:end], len(content))
+    ours = Pieces(lambda start, end: content[start:end], len(content), lambda: None)
     theirs = io.BytesIO(content)
     for _ in range(20):
         whence = data.draw(st.sampled_from([os.SEEK_SET, os.SEEK_END]))

@@ -23,6 +23,8 @@ Read = Callable[[str], bytes]
 Names = Callable[[str], Sequence[str]]
 """Gives the paths right under a folder."""
 
+# Regions in China and those of governments have a partition of their own (``aws-cn``, ``aws-us-gov``).
+_ARN = re.compile(r"^arn:aws[a-z-]*:s3:::")
 _REPORT_FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 
 
@@ -111,7 +113,7 @@ class Inventory:
     def _manifest(self, data: bytes) -> _Manifest:
         try:
             said = json.loads(data)
-            home = str(said["destinationBucket"]).removeprefix("arn:aws:s3:::")
+            home = _ARN.sub("", str(said["destinationBucket"]))
             return _Manifest(
                 bucket=said["sourceBucket"],
                 made_at=datetime.fromtimestamp(int(said["creationTimestamp"]) / 1000, UTC),

@@ -123,9 +123,10 @@ class ObjectStore:
                 piece may raise it too.
         """
         if obj.size_bytes > STREAM_BYTES:
-            file = Pieces(partial(self._reader.piece, self._path(obj.uri)), obj.size_bytes)
+            check = partial(self._check_as_listed, obj, b"")
+            file = Pieces(partial(self._reader.piece, self._path(obj.uri)), obj.size_bytes, check)
             if is_streamed(file.read(HEAD_BYTES)):
-                self._check_as_listed(obj, b"")
+                check()
                 file.seek(0)
                 return cast(BinaryIO, file)
         return io.BytesIO(self.read(obj, as_listed=True))

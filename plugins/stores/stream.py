@@ -27,11 +27,12 @@ class Pieces(io.RawIOBase):
     Args:
         fetch: gives the bytes from a place up to another, all of them; raises what is to end the reading.
         size: of the whole, in bytes.
+        check: raises when it is another object than at first.
     """
 
-    def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
+    def __init__(self, fetch: Callable[[int, int], bytes], size: int, check: Callable[[], None]) -> None:
         super().__init__()
-        self._fetch, self._size, self._at = fetch, size, 0
+        self._fetch, self._size, self._at, self.check = fetch, size, 0, check
         self._kept: OrderedDict[int, bytes] = OrderedDict()
 
     def readable(self) -> bool:
