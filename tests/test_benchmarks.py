@@ -55,6 +55,16 @@ def test_an_unknown_subject_is_told_with_the_ones_there_are(runner: ModuleType) 
     assert not Path("build").exists()
 
 
+def test_what_a_figure_is_to_be_is_said_beside_it(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "MOST", {"one_seconds": 3.333e-8, "two_seconds": 6e-8})
+    monkeypatch.setattr(runner, "LEAST", {"three_seconds": 1e-7})
+    runner.main([])
+    said = [line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["at most 3.333e-08: met", "at most 6e-08: MISSED", "at least 1e-07: met"]
+
+
 def test_every_file_of_the_folder_is_a_subject_and_can_be_run() -> None:
     names = ast.literal_eval(re.search(r"^NAMES = (\(.*?\))$", (FOLDER / "run.py").read_text(), re.M | re.S)[1])
     others = {"run", "measuring", "crowd", "listing-server"}

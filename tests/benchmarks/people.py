@@ -33,7 +33,7 @@ def measure() -> Figures:
     portraits = Path(folder) / "lfw_a" / "lfw"
     lfw = faces_of(portraits)
     finding = {
-        "lfw_portraits": float(len(list(portraits.rglob("*.jpg")))),
+        "lfw_portraits": float(sum(path.is_file() for path in portraits.rglob("*"))),
         "lfw_with_a_face": float(len(lfw)),
         "lfw_further_faces": float(len(all_faces_of(portraits)) - len(lfw)),
     }

@@ -7,7 +7,7 @@ FACEWARDEN_BENCH_PICTURES, _RUNS and _TASK_SECONDS size it; the last only how th
 
 ``workers_overhead_share`` is what Airflow adds to a scan of 20 minutes: between the end of one task and the start of
 the next on a worker, at the start of each task (the look at a single picture, nearly all of it loading), as often as
-such a scan is cut into tasks; and once between the stages.
+such a scan of two workers is cut into tasks; and once between the stages.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,8 @@ from PIL import Image
 
 from detectors.pictures import pictures_folder
 from plugins.settings import ScanSettings
+from plugins.stores.records import StoredObject
+from plugins.workload import evenly, expected_seconds
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from tests.airflow_cluster import Cluster, running_cluster
@@ -68,24 +71,37 @@ def measure() -> Figures:
                     looks = _looks(runs[workers][-1])
                     kept = _bytes(folder / "evidence", folder / "vectors") / PICTURES
                     print(f"  {workers} workers: {_span(looks):.0f} s in {len(looks)} tasks", flush=True)
-    return _figures(runs, statistics.median(starts)) | {"workers_kept_bytes_a_picture": kept}
+        sizes = [path.stat().st_size for path in (folder / "pictures").iterdir()]
+    return _figures(runs, statistics.median(starts), sizes) | {"workers_kept_bytes_a_picture": kept}
 
 
-def _figures(runs: dict[int, list[Tasks]], start: float) -> Figures:
+def _figures(runs: dict[int, list[Tasks]], start: float, sizes: Sequence[int]) -> Figures:
     one, two = (statistics.median(_span(_looks(tasks)) for tasks in runs[workers]) for workers in (1, 2))
     every = [*runs[1], *runs[2]]
     between = statistics.median(gap for tasks in every for gap in _gaps(_looks(tasks)))
     stages = statistics.median(_between_stages(tasks) for tasks in every)
-    share = (start + between) / ScanSettings().task_seconds + stages / SCAN_SECONDS
+    look = statistics.median(sum(_duration(task) - start for task in _looks(tasks)) for tasks in runs[1]) / PICTURES
+    tasks = _tasks_of_a_scan(look, sizes)
+    share = (tasks / 2 * (start + between) + stages) / SCAN_SECONDS
     return {
         "workers_one_seconds": one,
         "workers_one_over_two": one / two,
         "workers_seconds_a_picture": two * 2 / PICTURES,
+        "workers_look_seconds_a_picture": look,
+        "workers_tasks_of_a_scan": tasks,
         "workers_task_start_seconds": start,
         "workers_between_tasks_seconds": between,
         "workers_between_stages_seconds": stages,
         "workers_overhead_share": share,
     }
+
+
+def _tasks_of_a_scan(look: float, sizes: Sequence[int]) -> int:
+    """Say into how many tasks the usual settings cut a scan that keeps two cores busy, at so many seconds a look."""
+    expected = statistics.mean(expected_seconds(StoredObject("camera", ".jpg", "", size)) for size in sizes)
+    chunk = 2 * SCAN_SECONDS / 100  # of the work; expected are other seconds than it takes
+    chunks = {str(number): chunk * expected / look for number in range(100)}
+    return len(evenly(chunks, ScanSettings().task_seconds, 1024))
 
 
 def _make(folder: Path) -> None:
