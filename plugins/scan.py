@@ -134,11 +134,12 @@ def _note(glance: Glance, part: _Part, clock: _Clock) -> None:
         row |= {"stills": look.watched.stills, "longest_gap_ms": look.watched.longest_gap_ms}
     part.objects.append(row | {"captured_at": captured_at, "captured_from": captured_from})
     for seen in faces:
-        part.faces.append(_face_row(found, seen))
+        part.faces.append(face_row(found, seen))
         part.vectors.append(seen.vector)
 
 
-def _face_row(found: StoredObject, seen: SeenFace) -> dict[str, Any]:
+def face_row(found: StoredObject, seen: SeenFace) -> dict[str, Any]:
+    """Make a row of the table ``faces``, all but what is linked later."""
     box = [round(float(v), 1) for v in seen.face.box_xywh_px]
     place = f"{found.store}\x1f{found.uri}\x1f{found.version}\x1f{seen.frame_ms}\x1f{box}"
     return dict.fromkeys(FACES.names) | {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from detectors import look
 from detectors.decode import decode
@@ -16,6 +18,7 @@ from detectors.look import Look, Looker
 from detectors.models import models_folder
 from detectors.pictures import pictures_folder
 from detectors.pyramid import Pyramid
+from tests.organisation import jpeg
 
 
 def camera_jpeg(face_px: int, turned: int = 1, size: tuple[int, int] = (4000, 3000)) -> bytes:
@@ -79,6 +82,24 @@ def test_a_picture_is_decoded_as_large_as_its_smallest_face_needs(
 def test_all_that_is_looked_over_is_decoded_at_first() -> None:
     shrunk = {size: shrink_for(*size) for size in ((640, 480), (1920, 1080), (4000, 3000), (8000, 6000), (4001, 3000))}
     assert shrunk == {(640, 480): 1, (1920, 1080): 1, (4000, 3000): 2, (8000, 6000): 4, (4001, 3000): 1}
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (4000, 3000)])
+def test_a_thumbnail_in_a_picture_never_stands_in_for_it(looker: Looker, pictures: Path, size: tuple[int, int]) -> None:
+    face = Image.open(pictures / "astronaut.png").convert("RGB")
+    empty = Image.open(pictures / "coffee.png").convert("RGB")
+    for picture, thumbnail, faces in ((empty, face, 0), (face, empty, 1)):
+        data = with_thumbnail(jpeg(picture.resize(size)), jpeg(thumbnail.resize((160, 120))))
+        assert Image.open(io.BytesIO(data)).getexif().get_ifd(ExifTags.IFD.IFD1), "the thumbnail is there"
+        assert len(looker.look(data).faces) == faces
+
+
+def with_thumbnail(picture: bytes, thumbnail: bytes) -> bytes:
+    """Put a thumbnail into a JPEG, as EXIF has it: in a second directory, with its place and length."""
+    tags = [(0x0103, 3, 6), (0x0201, 4, 56), (0x0202, 4, len(thumbnail))]
+    second = struct.pack("<H", 3) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHI", 8, 0, 14) + second + bytes(4) + thumbnail
+    return picture[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + picture[2:]
 
 
 def test_a_jpeg_cut_short_is_refused_at_any_size(looker: Looker) -> None:

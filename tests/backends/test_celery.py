@@ -29,7 +29,12 @@ WORKERS = ("w1", "w2")
 
 @pytest.fixture(scope="module")
 def organisation(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Organisation:
-    made = make_organisation(tmp_path_factory.mktemp("celery") / "org", pictures)
+    return make_full(tmp_path_factory.mktemp("celery"), pictures)
+
+
+def make_full(folder: Path, pictures: Path) -> Organisation:
+    """Make an organisation, one of whose stores is larger."""
+    made = make_organisation(folder / "org", pictures)
     seen = Image.open(pictures / "astronaut.png").convert("RGB")
     for number in range(PICTURES):
         made.put(f"hall/{number}.jpg", jpeg(seen.crop((0, 0, 400 + number, 400)).resize((1200, 1200))))

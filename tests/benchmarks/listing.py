@@ -51,12 +51,14 @@ def _folder(home: Path) -> Figures:
     make_files(home / "pictures")
     place = (str(home), {"url": "./pictures"})
     _alone(remember_files, place)
+    _, _, known_bytes = _alone(known, place)
     plain, _, _ = _alone(walked, place)
     seconds, gib, _ = _alone(planned, place)
     return {
         "listing_folder_seconds": seconds,
         "listing_folder_gib": gib,
         "listing_folder_over_os_walk_and_stat": seconds / plain,
+        "listing_known_bytes_each": known_bytes,
     }
 
 
@@ -99,6 +101,16 @@ def planned(place: Place) -> str:
     if covered.problem or (covered.todo, covered.counts["unchanged"]) != (OBJECTS // 2, OBJECTS - OBJECTS // 2):
         raise AssertionError(f"planned {covered}")
     return hashlib.sha256("".join(sorted(plan.chunks)).encode()).hexdigest()
+
+
+def known(place: Place) -> float:
+    """Load what is known of a store; give the bytes that each object takes at the peak."""
+    from plugins.known import KnownObjects
+
+    run = _night(place)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    KnownObjects(run, "cams")
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / OBJECTS
 
 
 def walked(place: Place) -> int:

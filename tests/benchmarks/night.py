@@ -38,6 +38,7 @@ def measure() -> Figures:
         folder = Path(name)
         make_pictures(folder / "pictures")
         settings = write_settings(folder)
+        expected = nightly.outlook(RunRequest(str(settings), "outlook", DAY)).minutes
         first, unchanged = night(settings, "first"), night(settings, "unchanged")
         start = time.perf_counter()
         command = [sys.executable, "-m", "plugins.cli", "scan", "-c", str(settings), "--as-of", DAY.isoformat()]
@@ -50,6 +51,7 @@ def measure() -> Figures:
     return {
         "night_pictures": float(PICTURES),
         "night_first_seconds": first,
+        "night_expected_over_first": (expected or 0) * 60 / first,
         "night_unchanged_seconds": unchanged,
         "night_unchanged_over_first": unchanged / first,
         "night_unchanged_command_seconds": by_command,

@@ -32,6 +32,7 @@ NAMES = (
     "discover",
     "tables",
     "listing",
+    "kept",
     "consents",
     "judge",
     "workers",

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from detectors.packages import Archive, fetch_archive
+from tests.test_raw import negative
 
 # Pillow 11.3 is the last release whose source distribution tells its name without being built.
 ARCHIVES = {
@@ -33,6 +34,16 @@ ARCHIVES = {
         "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
     ),
 }
+
+FILMS = (
+    ("mp4", "libx264"),
+    ("mp4", "libx265"),
+    ("mov", "mjpeg"),
+    ("matroska", "libx264"),
+    ("webm", "libvpx-vp9"),
+    ("avi", "mpeg4"),
+    ("mpegts", "mpeg2video"),
+)
 
 
 def corpora() -> dict[str, bytes]:
@@ -78,9 +89,24 @@ def originals() -> dict[str, bytes]:
     out = io.BytesIO()
     picture.save(out, "JPEG", progressive=True, exif=picture.getexif().tobytes())
     found["progressive JPEG"] = out.getvalue()
-    for container, codec in (("mp4", "libx264"), ("matroska", "libx264"), ("avi", "mpeg4"), ("mpegts", "mpeg2video")):
+    for container, codec in FILMS:
         found[f"{container} {codec}"] = _film(smooth, container, codec)
-    return found
+    found["DNG"] = negative(smooth)
+    return found | _archives(found["JPEG"], found["mp4 libx264"])
+
+
+def _archives(picture: bytes, film: bytes) -> dict[str, bytes]:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("a.jpg", picture)
+        zipped.writestr("a.mp4", film)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, data in {"a.jpg": picture, "a.mp4": film}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return {"ZIP": out.getvalue(), "tar": packed.getvalue()}
 
 
 def _film(picture: Any, container: str, codec: str) -> bytes:
@@ -89,7 +115,8 @@ def _film(picture: Any, container: str, codec: str) -> bytes:
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
         stream: Any = file.add_stream(codec, rate=10)
-        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.width, stream.height = 160, 120
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for n in range(12):
             file.mux(stream.encode(av.VideoFrame.from_ndarray(np.roll(picture, 3 * n, axis=1), format="rgb24")))
         file.mux(stream.encode(None))

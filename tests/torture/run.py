@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMES = ("fuzz", "kill", "stores")
+NAMES = ("fuzz", "kill", "cluster", "stores")
 OUT = Path("build/torture.json")
 
 
