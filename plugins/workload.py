@@ -18,7 +18,7 @@ SECONDS_A_MB_OF_VIDEO = 0.5
 _VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".flv")
 # Small scans are cut small, so that every worker has something to do: into so many tasks, unless they would be shorter
 # than this share of a task; and a chunk is at most this share of the work before it: a stream does not say its length.
-_TASKS, _SHORTEST = 8, 1 / 12
+_TASKS, _SHORTEST = 8, 1 / 30
 _FIRST, _SHARE = 1 / 60, 0.05
 
 
