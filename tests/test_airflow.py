@@ -108,15 +108,10 @@ def test_a_backfill_looks_again_when_it_is_told_so_in_airflows_own_words(
     assert seen.count("cam1_20261015T090000.jpg") == 2, "it was looked at again, and the first look stands untouched"
     assert len(evidence(organisation).objects()) == len(before)
     wait_for_backfills(airflow)
-    cli(airflow, *words, "--reprocess-behavior", "none")
-    cli(airflow, *words, "--reprocess-behavior", "failed")
-    wait_for_backfills(airflow)
-    assert len(evidence(organisation).commits()) == 4, "the day has a run, and it did not fail"
     airflow.call("PATCH", f"/dags/face_census/dagRuns/{name}", {"state": "failed"})
     cli(airflow, *words, "--reprocess-behavior", "failed")
     wait_for_backfills(airflow)
-    assert len(evidence(organisation).commits()) == 5
-    assert len(evidence(organisation).read("objects")) == len(again) + 1
+    assert len(evidence(organisation).read("objects")) == len(again) + 1, "the day whose run failed is done again"
 
 
 def test_a_day_run_twice_changes_nothing(airflow: LocalAirflow, organisation: Organisation) -> None:
