@@ -61,14 +61,8 @@ class KnownObjects:
         parts = run.evidence.parts()
         self._evidence = run.evidence
         self._paths = run.evidence.paths("objects", store, sum(parts.values(), Fragment()))
-        held = run.vectors.parts()
-        rows, self._starts = [np.empty(0, _ROW)], [0]
-        for path in self._paths:
-            stem = path.rsplit("/", 1)[-1].removesuffix(".parquet")
-            table = run.evidence.arrow("objects", path, _COLUMNS)
-            rows.append(_rows(table, self._starts[-1], run.detector_key, stem in held, stem in parts))
-            self._starts.append(self._starts[-1] + len(table))
-        self._rows = _newest(np.concatenate(rows))
+        self._starts = [0]
+        self._rows = _newest(np.concatenate([np.empty(0, _ROW), *self._read(run, set(parts))]))
         self._first = np.ascontiguousarray(self._rows["uri"][:, 0])
         self._seen = np.zeros(len(self._rows), dtype=bool)
         self._committed = {
@@ -76,6 +70,14 @@ class KnownObjects:
             for commit in reversed(run.evidence.commits())
             for path in commit.fragment.files.get("objects", [])
         }
+
+    def _read(self, run: Run, fresh: set[str]) -> Iterator[NDArray[Any]]:
+        held = run.vectors.parts()
+        for path in self._paths:
+            stem = path.rsplit("/", 1)[-1].removesuffix(".parquet")
+            table = run.evidence.arrow("objects", path, _COLUMNS)
+            yield _rows(table, self._starts[-1], run.detector_key, stem in held, stem in fresh)
+            self._starts.append(self._starts[-1] + len(table))
 
     def find(self, found: StoredObject) -> Known | None:
         """Give what is known of a listed object and mark it as there; None when nothing is."""

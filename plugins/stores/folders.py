@@ -139,5 +139,6 @@ def read_file(path: str, start: int, limit: int, home: str | None = None) -> byt
         if home is not None and not is_inside(path, home):
             raise IsADirectoryError(errno.EISDIR, "a link that leads out")
         file.seek(start)
-        # Room is made for what is asked for: for what is there, and one byte to see that it has grown.
-        return file.read(min(limit, max(0, state.st_size - start) + 1))
+        # Room is made for all that is asked for: so for what is there, and one byte to see that it has grown. Some
+        # mounted shares say 0 of a file whose size they do not know.
+        return file.read(min(limit, max(0, state.st_size - start) + 1) if state.st_size else limit)
