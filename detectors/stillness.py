@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from detectors.decode import quiet
 from detectors.exif import taken_at
 
 BLOCK_PX = 8
@@ -64,7 +65,7 @@ def glimpse(data: bytes) -> Glimpse | None:
     if data[: len(_JPEG)] != _JPEG:
         return None
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        with quiet(), Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             size = image.size
             image.draft("YCbCr", (size[0] // BLOCK_PX, size[1] // BLOCK_PX))
             if image.mode not in ("YCbCr", "L") or (size[0] + BLOCK_PX - 1) // BLOCK_PX != image.size[0]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,14 @@ def test_slow_changes_add_up_since_the_frame_that_was_looked_at(scene: np.ndarra
     dawn = [is_same(first, read(shot(scene + 0.1 * step, step))) for step in range(1, 31)]
     assert dawn[0]
     assert not any(dawn[-10:])
+
+
+def test_a_damaged_note_in_a_frame_is_not_spoken_of_in_logs(scene: np.ndarray) -> None:
+    data = shot(scene, 0)
+    cut = b"Exif\0\0II*\0" + struct.pack("<IHH", 8, 1, 0x0132)
+    damaged = data[:2] + b"\xff\xe1" + struct.pack(">H", len(cut) + 2) + cut + data[2:]
+    with pytest.warns(UserWarning, match="Corrupt EXIF"):
+        Image.open(io.BytesIO(damaged)).getexif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(damaged)
