@@ -1,7 +1,7 @@
 """A first night over pictures of twelve megapixels, one without change, and one with a hundredth changed.
 
 By ``plugins.nightly.scan`` in one process, as a worker of Airflow runs it night by night; the night without change a
-second time as ``facewarden scan``, which loads everything anew. FACEWARDEN_BENCH_PICTURES is 2,000 when it is not set.
+second time as ``facewarden scan``, which loads everything anew. FACEWARDEN_BENCH_PICTURES is 10,000 when it is not set.
 The pictures are copies of a few that are made of the samples; each is looked at, since a folder vouches for no content.
 """
 
@@ -25,7 +25,7 @@ from detectors.pictures import pictures_folder
 from plugins import nightly
 from plugins.request import RunRequest
 
-PICTURES = int(os.environ.get("FACEWARDEN_BENCH_PICTURES", "2000"))
+PICTURES = int(os.environ.get("FACEWARDEN_BENCH_PICTURES", "10000"))
 SIZE_WH_PX = (4096, 3072)
 SAMPLES = ("astronaut.png", "obama.jpg", "biden.jpg", "chelsea.png")
 DISTINCT = 40
