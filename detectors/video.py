@@ -76,13 +76,14 @@ class Video:
             self._container: Any = av.open(file, metadata_errors="ignore")
         except (av.FFmpegError, ValueError, MemoryError) as problem:
             raise _refused(problem, kind) from None
-        streams = [s for s in self._container.streams.video if s.codec_context is not None]
-        if not streams:
+        every = list(self._container.streams.video)
+        # A picture of its cover is a track too; of an unknown codec there is no context.
+        tracks = [s for s in every if not s.disposition & Disposition.attached_pic] or every
+        readable = [s for s in tracks if s.codec_context is not None]
+        if not readable:
             self._container.close()
             raise Refused(Refusal.UNSUPPORTED, f"{kind}: {_NO_PICTURES}")
-        # A picture of its cover is a track too.
-        tracks = [s for s in streams if not s.disposition & Disposition.attached_pic] or streams
-        self._stream, self._kind, self._has_more = tracks[0], kind, len(tracks) > 1
+        self._stream, self._kind, self._has_more = readable[0], kind, len(tracks) > 1
         self._check(self._stream.width or 0, self._stream.height or 0)
         self._decoder = SparseDecoder(self._container, self._stream, every_seconds, SCENE_SECONDS)
         self._taken: list[float] = []

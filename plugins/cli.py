@@ -119,7 +119,7 @@ def scan(  # noqa: PLR0913 - click hands over an argument per option
     """Run the whole nightly scan without a scheduler: list, look, count, judge, report.
 
     With a budget it ends cleanly when that is used up: what was looked at counts, what was not is said and is looked at
-    by the next run.
+    by the next run; what alone is more than --max-bytes only by one with a larger budget.
 
     \b
     A month of one camera:       facewarden scan --since 2026-09-01 --until 2026-09-30 --camera gate-1

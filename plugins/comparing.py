@@ -19,13 +19,10 @@ from plugins.run import Run
 from plugins.selection import Selection
 from plugins.settings import DatabaseSettings, StoreSettings
 from plugins.stores.addresses import unspelt
-from plugins.stores.records import StoredObject, StoreProblem
+from plugins.stores.records import PictureStore, StoredObject, StoreProblem
 from plugins.taking_over import Twin, take_over
 
 log = logging.getLogger(__name__)
-
-# What a folder is skipped for that may not be listed, or a link to one that is not there now.
-_CLOSED = {"unreadable", "vanished"}
 
 
 @dataclass(slots=True)
@@ -81,8 +78,6 @@ class Comparison:
         self.noted = Noted(run, holding.name, dry)
         self.moved = Fragment()
         self._dry = dry
-        # What could not be looked into: of what is known below it nobody can say that it is gone.
-        self._closed: list[str] = []
 
     def todo(self) -> Iterator[StoredObject]:
         """Give the objects that must be looked at; count and note the others."""
@@ -108,7 +103,7 @@ class Comparison:
             known.take_all_for_found()
         counts["excluded"] += store.excluded
         yield from self._not_taken_over(known, twins)
-        self._note_gone(known, store.listed_at)
+        self._note_gone(known, store)
 
     def _not_taken_over(self, known: KnownObjects, twins: list[Twin]) -> Iterator[StoredObject]:
         """Take over what is known of moved and copied objects; give those of which it cannot be."""
@@ -120,10 +115,10 @@ class Comparison:
         self.coverage.counts["unchanged"] += len(twins) - len(taken.left)
         yield from filter(self._is_taken_on, taken.left)
 
-    def _note_gone(self, known: KnownObjects, listed_at: datetime | None) -> None:
-        gone = 0
-        for missing in known.gone(listed_at):
-            uris = [uri for uri in missing if not self._is_closed(uri)]
+    def _note_gone(self, known: KnownObjects, store: PictureStore) -> None:
+        gone, closed = 0, {unspelt(uri).rstrip("/") for uri in store.closed}
+        for missing in known.gone(store.listed_at):
+            uris = [uri for uri in missing if not _is_below(uri, closed)]
             gone += len(uris)
             for uri in uris:
                 self.noted.add(StoredObject(self._holding.name, uri, "", 0), status="gone")
@@ -131,14 +126,9 @@ class Comparison:
         # Younger than the inventory, or in a folder that is closed: nobody knows whether they are there still.
         self.coverage.counts["skipped"] += known.missing() - gone
 
-    def _is_closed(self, uri: str) -> bool:
-        return bool(self._closed) and unspelt(uri).startswith(tuple(unspelt(closed) + "/" for closed in self._closed))
-
     def _is_new(self, found: StoredObject, before: Known | None) -> bool:
         """Say whether an object is not known as it is; count and note it otherwise."""
         if found.skip:
-            if found.skip in _CLOSED:
-                self._closed.append(found.uri)
             self.coverage.counts["skipped"] += 1
             self.noted.add(found, status="skipped", reason=found.skip)
             return False
@@ -168,3 +158,13 @@ class Comparison:
         zone = self._run.settings.controller.zone
         times = [captured_at or named_time(self._holding, found, zone) or found.row_at, found.modified_at]
         return any(t is not None and since <= t.astimezone(zone).date() <= until for t in times)
+
+
+def _is_below(uri: str, folders: set[str]) -> bool:
+    """Say whether an address lies below one of some folders."""
+    path = unspelt(uri)
+    while folders and "/" in path:
+        path = path.rpartition("/")[0]
+        if path in folders:
+            return True
+    return False

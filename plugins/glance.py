@@ -198,10 +198,11 @@ def _looked(looker: Looker, fetched: Fetched[Any]) -> Look:
     if fetched.problem or fetched.file is None:
         raise fetched.problem or FileNotFoundError
     with fetched.file as file:
-        look = looker.look(file)
-        if isinstance(file, Pieces):
-            file.check()  # it was read over minutes, in which another may have come in its place
-        return look
+        try:
+            return looker.look(file)
+        finally:
+            if isinstance(file, Pieces):
+                file.check()  # it was read over minutes, in which another may have come in its place
 
 
 def limits_of(scan: ScanSettings) -> Limits:

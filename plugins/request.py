@@ -26,7 +26,8 @@ class RunRequest:
         reprocess: of what is known and unchanged, look again at ``none``, at what ``failed`` (could not be read), or at
             all that was ``completed``; Airflow's words for its backfills.
         stop_at: no object is begun after this time; what is left is skipped, and looked at by the next run.
-        max_bytes: objects are looked at until so many bytes are planned for; the others likewise.
+        max_bytes: objects are looked at until so many bytes are planned for; the others likewise. What alone is more is
+            passed over.
     """
 
     settings_path: str

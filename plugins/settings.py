@@ -198,8 +198,8 @@ class MoveSettings(_Frozen):
     new: Address | None = Field(default=None, repr=False)
 
 
-SLOWEST_BYTES_PER_SECOND = 1_000_000
-"""At a slower pace the pieces of a film would come too late for ``scan.max_seconds``, and a large object not at all."""
+SLOWEST_BYTES_PER_SECOND = 4_000_000
+"""At a slower pace a film would time out while the next object, of up to 64 MiB, is read ahead of its next piece."""
 
 
 class StoreSettings(_Holding):

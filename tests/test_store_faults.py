@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +171,17 @@ def test_a_night_by_a_clock_that_was_put_back_says_what_is_there_now(organisatio
     assert not facts(organisation)["objects"]["uri"].str.endswith("/a.jpg").any()
 
 
+@pytest.mark.parametrize(
+    ("include", "part"),
+    [("*", {}), ("*.jpg", {}), ("*", {"since": date(2026, 9, 1), "until": date(2026, 9, 2)}), ("*", {"camera": "x"})],
+    ids=["all", "by name", "some days", "a camera"],
+)
 def test_nothing_is_gone_from_a_folder_that_cannot_be_looked_into_tonight(
-    organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch, include: str, part: dict[str, Any]
 ) -> None:
+    settings = yaml.safe_load(organisation.settings.read_text(encoding="utf-8"))
+    settings["stores"][1]["include"] = [include]
+    organisation.settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
     picture = (organisation.folder / "stores/hall/a.jpg").read_bytes()
     organisation.put("hall/disk/day/1.jpg", picture)
     organisation.put("hall/disk-2/2.jpg", picture)
@@ -188,13 +196,15 @@ def test_nothing_is_gone_from_a_folder_that_cannot_be_looked_into_tonight(
     (organisation.folder / "stores/hall/disk-2/2.jpg").unlink()
     with monkeypatch.context() as broken:
         broken.setattr(os, "scandir", fails)
-        night = scan(organisation.request("night-2"))
-    assert (night["coverage"]["gone"], night["coverage"]["skipped"]) == (1, 2), "the picture below, and the folder"
+        night = scan(organisation.request("night-2", **part))
+    assert night["coverage"]["gone"] == 1
+    assert night["coverage"]["skipped"] >= 1, "nobody knows of the picture below"
     kept = facts(organisation)["objects"]["uri"]
     assert kept.str.endswith("/disk/day/1.jpg").sum() == 1
     assert not kept.str.endswith("/disk-2/2.jpg").any()
     after = scan(organisation.request("night-3"))
-    assert (after["coverage"]["gone"], after["coverage"]["scanned"]) == (1, 0), "only the line of the folder goes"
+    assert after["coverage"]["gone"] <= 1, "only the line of the folder goes"
+    assert after["coverage"]["scanned"] == 0
     assert after["people"] == before["people"]
 
 

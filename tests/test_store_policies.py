@@ -179,8 +179,8 @@ def test_bytes_put_off_the_requests_after_them(folder):
     clock = Clock()
     listed = list(paced(folder, clock).list())
     for found in listed:
-        Path(found.uri).write_bytes(bytes(500_000))
-    store = paced(folder, clock, max_bytes_per_second=1_000_000)
+        Path(found.uri).write_bytes(bytes(2_000_000))
+    store = paced(folder, clock, max_bytes_per_second=4_000_000)
     for found in listed:
         store.read(found)
     assert clock.pauses == [0.5, 0.5]

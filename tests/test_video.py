@@ -160,18 +160,21 @@ def test_a_second_track_is_not_looked_at_and_said_and_a_cover_is_no_track(
     astronaut: np.ndarray, empty: np.ndarray
 ) -> None:
     two, covered = tracks(astronaut, empty), tracks(empty, astronaut, cover=True)
+    unknown = tracks(empty, astronaut, container="matroska").replace(b"V_MPEG4/ISO/AVC", b"V_NOBODY/KNOWS!", 1)
     with Looker() as looker:
-        first, second = looker.look(two), looker.look(covered)
+        first, second, third = looker.look(two), looker.look(covered), looker.look(unknown)
     assert first.watched is not None
     assert second.watched is not None
     assert (first.watched.refusal, len(first.faces)) == (Refusal.MORE_TRACKS, 3)
     assert (second.watched.refusal, len(second.faces)) == (None, 3)
+    assert third.watched is not None
+    assert (third.watched.refusal, len(third.faces)) == (Refusal.MORE_TRACKS, 3)
 
 
-def tracks(first: np.ndarray, second: np.ndarray, *, cover: bool = False) -> bytes:
+def tracks(first: np.ndarray, second: np.ndarray, *, container: str = "mp4", cover: bool = False) -> bytes:
     """Make a film of two seconds with two tracks of pictures; with ``cover`` the first is a single one, its cover."""
     out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as file:
+    with av.open(out, "w", format=container) as file:
         streams = [file.add_stream("mjpeg" if cover else "libx264", rate=RATE), file.add_stream("libx264", rate=RATE)]
         for stream, image in zip(streams, (first, second), strict=True):
             stream.height, stream.width = image.shape[:2]

@@ -65,7 +65,7 @@ REASONS = {
     "timeout": "took longer than the settings allow",
     "not_a_file": "is no file",
     "nested": "holds another archive, which stays closed",
-    "more_tracks": "holds more than one track of pictures, of which the first was examined",
+    "more_tracks": "holds more than one track of pictures, of which one was examined",
     "needs_raw": "is a camera raw picture, and what reads them is not installed",
     "error": "made the reader fail",
     "unreadable": "the store did not hand it over",
@@ -333,7 +333,7 @@ def decided(by_status: dict[str, int]) -> str:
 
 def videos(watched: Videos) -> str:
     """Say how much of the videos was looked at."""
-    those = several(watched.count, "video or animation", "videos and animations")
+    those = several(watched.count, "video, animation or archive of them", "videos, animations and archives of them")
     stills = several(watched.stills, "still", "stills")
     gap = f"{watched.longest_gap_ms / 1000:.1f} s"
     return f"Of {those} {stills} were looked at; up to {gap} between two of them nobody looked."

@@ -41,6 +41,10 @@ __all__ = ["ObjectStore", "captured_from_name", "subject_from_uri"]
 _WALKS = {"s3": walk_bucket, "gs": walk_google, "abfs": walk_azure}
 
 
+# What a folder is skipped for that may not be listed, or a link to one that is not there now.
+_CLOSED = {"unreadable", "vanished"}
+
+
 class ObjectStore:
     """One store of pictures.
 
@@ -54,6 +58,7 @@ class ObjectStore:
     Attributes:
         excluded: objects that ``include``, ``exclude``, ``hidden`` and ``links`` left out of the last listing.
         listed_at: when the last listing was made, where it was an inventory; else None.
+        closed: addresses of folders that could not be listed, of links that lead nowhere, and of files not to be asked.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class ObjectStore:
         self._pace = Pace(settings.max_requests_per_second, settings.max_bytes_per_second, clock, pause)
         self.excluded = 0
         self.listed_at: datetime | None = None
+        self.closed = set[str]()
 
     def __repr__(self) -> str:
         return f"ObjectStore({self._settings.name!r})"
@@ -82,10 +88,12 @@ class ObjectStore:
         Raises:
             StoreProblem: the store cannot be listed.
         """
-        self.excluded = 0
+        self.excluded, self.closed = 0, set()
         try:
             self._sidecars = self._find_sidecars()
             for found in self._walk():
+                if found.skip in _CLOSED:
+                    self.closed.add(self._uri(found.path))
                 if found.skip != "left_out" and self._wanted(found.path):
                     yield self._object(found)
                 else:

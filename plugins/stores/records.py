@@ -57,10 +57,13 @@ class PictureStore(Protocol):
     Attributes:
         excluded: how many objects the settings left out of the last listing.
         listed_at: when the last listing was made, where that was before it was read: an inventory; else None.
+        closed: addresses of what the last listing could not look into, folders among them: what is known to lie below
+            may be there still.
     """
 
     excluded: int
     listed_at: datetime | None
+    closed: set[str]
 
     def list(self) -> Iterator[StoredObject]:
         """Locate every picture, opening none."""

@@ -61,6 +61,7 @@ class TableStore:
         self.bad_templates: Counter[str] = Counter()
         self.excluded = 0
         self.listed_at: datetime | None = None
+        self.closed = set[str]()
 
     def __repr__(self) -> str:
         return f"TableStore({self._rows.settings.name!r}, {len(self._rows.settings.tables)} tables)"

@@ -26,9 +26,12 @@ ROWS, DAY = 2000, date(2026, 10, 20)
 
 def measure() -> Figures:
     random = np.random.default_rng(0)
-    found = [_object(number) for number in range(ROWS)]
-    taken = {"media_type": "image/jpeg", "captured_at": datetime(2026, 10, 20, tzinfo=UTC), "captured_from": "name"}
-    objects = [object_row(each, "0" * 16, status="scanned", faces=1) | taken for each in found]
+    found = [_object(number, random) for number in range(ROWS)]
+    objects = [
+        object_row(each, "0" * 16, status="scanned", faces=1)
+        | {"media_type": "image/jpeg", "captured_at": each.modified_at, "captured_from": "metadata"}
+        for each in found
+    ]
     vectors = random.normal(size=(ROWS, 128)).astype(np.float32)
     faces = [face_row(each, SeenFace(0, _face(random), vector)) for each, vector in zip(found, vectors, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
@@ -51,10 +54,10 @@ def measure() -> Figures:
     }
 
 
-def _object(number: int) -> StoredObject:
-    uri = f"/archive/camera-{number % 20:03d}/2026/10/20/frame-{number:06d}.jpg"
-    version = f"{480_000 + 7 * number}-{1_760_900_000_000_000_000 + 1_000_000_007 * number}"
-    return StoredObject("camera", uri, version, 480_000 + 7 * number, datetime(2026, 10, 20, tzinfo=UTC))
+def _object(number: int, random: np.random.Generator) -> StoredObject:
+    uri = f"/archive/camera-{number % 20:03d}/2026/10/20/{random.integers(10**9):09d}.jpg"
+    size, at_ns = int(random.integers(300_000, 900_000)), 1_792_454_400 * 10**9 + int(random.integers(86_400 * 10**9))
+    return StoredObject("camera", uri, f"{size}-{at_ns}", size, datetime.fromtimestamp(at_ns / 1e9, UTC))
 
 
 def _face(random: np.random.Generator) -> Face:
