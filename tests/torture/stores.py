@@ -28,7 +28,7 @@ from PIL import Image
 
 from detectors.pictures import pictures_folder
 from plugins import tasks
-from plugins.evidence import Evidence, Fragment
+from plugins.evidence import Evidence
 from plugins.request import RunRequest
 from tests.misbehaving import STALL_SECONDS, misbehaving
 from tests.organisation import make_organisation
@@ -137,8 +137,8 @@ class _Bucket:
         tasks.look(request, chunks, workers=2)
         other.join()
         evidence = Evidence(str(self._folder / "evidence"))
-        objects = evidence.read_fragment("objects", sum(evidence.parts().values(), Fragment()))
         evidence.commit(name, evidence.pending(f"pending/{name}"), CLOCK)
+        objects = evidence.objects()
         reasons = objects["reason"].astype(object).where(objects["status"] != "scanned", None)
         rows = zip(objects["uri"], objects["status"], reasons, objects["faces"], strict=True)
         return {uri.rsplit("/", 1)[1]: (status, reason, int(faces)) for uri, status, reason, faces in rows}
