@@ -83,7 +83,9 @@ OBJECTS = Table(
             "of a video, animation, document or archive: how many stills, pages or pictures were looked at",
             optional=True,
         ),
-        Column("longest_gap_ms", "int32", "of a video or animation: longest time that nobody looked at", optional=True),
+        Column(
+            "longest_gap_ms", "int32", "of a video, animation or archive of them: longest time unseen", optional=True
+        ),
         Column("gone_on", "day", "of what left its store: first day on which it was missed", optional=True),
     ),
 )
