@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["ObjectStore", "captured_from_name", "subject_from_uri"]
 
 _WALKS = {"s3": walk_bucket, "gs": walk_google, "abfs": walk_azure}
-
-
 # What a folder is skipped for that may not be listed, or a link to one that is not there now.
 _CLOSED = {"unreadable", "vanished"}
 

@@ -2,7 +2,7 @@
 
 CeleryExecutor on PostgreSQL and Redis, as in ``tests/backends/test_celery.py``, whose organisation, cluster and facts
 these are. In each run the scheduler or one of the two workers is killed with all its children, at a moment of the time
-that a calm run takes, and started again; no look is begun a third time.
+that a calm run takes, and started again; no task that looks is begun a third time.
 """
 
 from __future__ import annotations
